@@ -1,0 +1,28 @@
+package procmon
+
+// EventKind says what an Event tells.
+type EventKind uint8
+
+// The kinds of event.
+const (
+	EventExec  EventKind = iota + 1 // Process is set
+	EventFork                       // Proc was forked from Parent and shares its image until it execs
+	EventExit                       // Proc ended; Wait is known, counters are not yet
+	EventFinal                      // counters of Proc are final: Used is set
+	EventLost                       // Loss is set
+	EventMark                       // Reader has handed on everything before Time
+)
+
+// Event is what a source hands on. Events of one reader come in the order of
+// their times; those of different readers need not.
+type Event struct {
+	Kind    EventKind
+	Reader  int    // which of the source's readers, from 0
+	Time    BootNS // when the kernel made it
+	Proc    ProcessID
+	Parent  ProcessID // EventFork
+	Wait    uint32    // EventExit: as wait(2) has it
+	Used    Counters  // EventFinal: over the whole life of Proc
+	Process *Process  // EventExec; the source does not touch it again
+	Loss    *Loss     // EventLost
+}

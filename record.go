@@ -1,0 +1,108 @@
+package procmon
+
+import (
+	"strconv"
+	"time"
+)
+
+// Phase says which part of a run's life a record tells.
+type Phase uint8
+
+// The phases. A run that ends within start_after has one record, Whole;
+// another has Start, a Checkpoint every hour, and End.
+const (
+	Whole Phase = iota
+	Start
+	Checkpoint
+	End
+)
+
+// Record is what sinks take: exactly one of Run, Loss, Summary and Status is set.
+type Record struct {
+	Host string
+	Boot string
+	Time time.Time // when the record came about
+	Seq  uint64    // for Loss and Status: counts up within one life of the daemon, which Time began
+
+	Phase   Phase // of Run
+	Run     *Run
+	Loss    *Loss
+	Summary *JobSummary
+	Status  *Status
+}
+
+// EventID is unique per record and the same when it is sent again.
+func (r *Record) EventID() string {
+	switch {
+	case r.Run != nil:
+		id := EntityID(r.Boot, r.Run.Process.Run)
+		switch r.Phase {
+		case Start:
+			return id + "-start"
+		case Checkpoint:
+			return id + "-" + strconv.FormatInt(r.Time.Unix(), 10)
+		default:
+			return id + "-end"
+		}
+	case r.Summary != nil:
+		k := r.Summary.Job.Key()
+		return r.Host + "-job-" + k.Cluster + "-" + k.RawID + "-" + strconv.Itoa(k.Restart)
+	default:
+		return r.Host + "-" + strconv.FormatInt(r.Time.UnixNano(), 36) + "-" + strconv.FormatUint(r.Seq, 36)
+	}
+}
+
+// JobSummary is one host's share of a job, told at the job's end.
+type JobSummary struct {
+	Job          Job
+	CPUs         int       // allocated on this host, 0: not known
+	GPUs         int       // allocated on this host
+	Start, End   time.Time // of the job on this host, as prolog and epilog noted them; zero: not known
+	Runs         uint64
+	Failed       uint64 // runs that ended by a signal or with an exit code other than 0
+	Usage        Usage
+	Applications []AppShare // most CPU time first
+}
+
+// AppShare is what one application had of a job.
+type AppShare struct {
+	Application Application // Script, Image and Evidence empty
+	Runs        uint64
+	Failed      uint64
+	Usage       Usage
+}
+
+// Status is the daemon's word of itself.
+type Status struct {
+	Action  string // "start", "stop", "hourly"
+	Version string
+	Source  string            // the capture in use: "procconn"
+	Counts  map[string]uint64 // since the daemon's start
+}
+
+// LostError is how a sink says that records are lost to it for good: asking it
+// again would not help. Any other error means "not now".
+type LostError struct {
+	Loss Loss
+	Err  error
+}
+
+func (e *LostError) Error() string {
+	return strconv.FormatUint(e.Loss.Count, 10) + " records lost (" + e.Loss.Reason + "): " + e.Err.Error()
+}
+
+func (e *LostError) Unwrap() error { return e.Err }
+
+// LiveRun is a run that goes on, with what must be known to go on with it
+// after a restart of the daemon.
+type LiveRun struct {
+	Run    Run
+	Booked Usage   // of processes that have ended or exec'ed
+	Owned  []Owned // its live processes, its first one too
+}
+
+// Owned is a process that a run owns.
+type Owned struct {
+	ID    ProcessID
+	Since Counters // the process's counters when the run got it
+}
