@@ -99,14 +99,13 @@ C
         ;;
     v2)
         # IgnoreSystemd: the scopes are made with mkdir, so that nothing of
-        # ours stays behind in systemd. EnableControllers: without systemd's
-        # delegation slurmd must turn the controllers on itself.
+        # ours stays behind in systemd. Nothing is constrained: that needs
+        # controllers which the machine may not have turned on for the slice,
+        # and turning them on would change the machine.
         cat <<C
 CgroupPlugin=cgroup/v2
 IgnoreSystemd=yes
-EnableControllers=yes
 C
-        [ -e /sys/fs/cgroup/cgroup.controllers ] && grep -qw memory /sys/fs/cgroup/cgroup.controllers && echo ConstrainRAMSpace=yes
         ;;
     esac
     return 0
@@ -128,6 +127,7 @@ write_slurm_conf() {
     local proctrack task gather node
     case $CGROUP in
     none) proctrack=linuxproc task=none gather=linux ;;
+    v2) proctrack=cgroup task=cgroup gather=linux ;;
     *) proctrack=cgroup task=cgroup gather=cgroup ;;
     esac
     cat <<C
@@ -174,9 +174,9 @@ C
 
 # Slurm runs hooks with an environment of its own, so a wrapper sets ours.
 write_hooks() {
-    local hook from=${SLURM_PRIVATE_HOOKS:-$SELF/../contrib/slurm}
+    local hook
     for hook in prolog epilog; do
-        cp "$from/$hook.sh" "$DIR/hooks/$hook.sh"
+        cp "$HOOKS/$hook.sh" "$DIR/hooks/$hook.sh"
         printf '#!/bin/sh\nPROCMON_JOBS_DIR="%s" exec /bin/sh "%s"\n' "$JOBS_DIR" "$DIR/hooks/$hook.sh" > "$DIR/hooks/$hook"
     done
     chmod 755 "$DIR"/hooks/*
@@ -184,6 +184,11 @@ write_hooks() {
 
 start_daemons() {
     local node
+    # Slurm makes its scope in this slice, but not the slice.
+    if [ "$CGROUP" = v2 ] && [ ! -d /sys/fs/cgroup/system.slice ]; then
+        mkdir /sys/fs/cgroup/system.slice
+        echo "SLURM_PRIVATE_SLICE=/sys/fs/cgroup/system.slice" >> "$DIR/env"
+    fi
     export SLURM_CONF=$DIR/etc/slurm.conf
     setsid slurmctld -D -c > "$DIR/log/slurmctld.out" 2>&1 < /dev/null &
     remember slurmctld $!
@@ -252,6 +257,8 @@ up() {
     [ -z "$missing" ] || die "not installed:$missing (scripts/deps.sh slurm installs it)"
     [ ! -e "$DIR" ] || [ -z "$(ls -A "$DIR")" ] || die "$DIR is there and not empty"
     [ "${#DIR}" -le 80 ] || die "$DIR is too long a path: sockets go into it"
+    HOOKS=${SLURM_PRIVATE_HOOKS:-$SELF/../contrib/slurm}
+    [ -r "$HOOKS/prolog.sh" ] && [ -r "$HOOKS/epilog.sh" ] || die "no prolog.sh and epilog.sh in $HOOKS"
     mkdir -p "$DIR"
     touch "$DIR/$MARK"
     CGROUP=$(cgroup_version)
@@ -304,6 +311,7 @@ kill_cgroups() {
         sleep 0.1
     done
     cgroup_dirs | while read -r dir; do rmdir "$dir" 2>/dev/null || true; done
+    [ -z "${SLURM_PRIVATE_SLICE:-}" ] || rmdir "$SLURM_PRIVATE_SLICE" 2>/dev/null || true
 }
 
 # What was started from our directory and is in no cgroup of ours: slurmstepds
