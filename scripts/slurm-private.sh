@@ -258,7 +258,9 @@ up() {
     [ ! -e "$DIR" ] || [ -z "$(ls -A "$DIR")" ] || die "$DIR is there and not empty"
     [ "${#DIR}" -le 80 ] || die "$DIR is too long a path: sockets go into it"
     HOOKS=${SLURM_PRIVATE_HOOKS:-$SELF/../contrib/slurm}
-    [ -r "$HOOKS/prolog.sh" ] && [ -r "$HOOKS/epilog.sh" ] || die "no prolog.sh and epilog.sh in $HOOKS"
+    if [ ! -r "$HOOKS/prolog.sh" ] || [ ! -r "$HOOKS/epilog.sh" ]; then
+        die "no prolog.sh and epilog.sh in $HOOKS"
+    fi
     mkdir -p "$DIR"
     touch "$DIR/$MARK"
     CGROUP=$(cgroup_version)

@@ -1,0 +1,47 @@
+# make demo and make test need root, and install what they lack; see "make help".
+
+GO ?= go
+PREFIX ?= /usr
+DESTDIR ?=
+FUZZTIME ?= 20s
+PROGRAMS = procmond procmon-report
+
+export GO PREFIX DESTDIR FUZZTIME
+
+.PHONY: help build demo test lint fmt bench fuzz install uninstall
+
+help: ## this text
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@echo
+	@echo 'Variables: GO, PREFIX (/usr), DESTDIR, FUZZTIME (20s a fuzz test).'
+
+build: ## bin/procmond and bin/procmon-report
+	@scripts/deps.sh gcc
+	$(GO) build -o bin/ $(PROGRAMS:%=./cmd/%)
+
+demo: ## run real programs in a real Slurm job and show the reports (root)
+	@scripts/demo.sh
+
+test: ## unit tests, fuzz corpora and, as root, tests with real daemons
+	@scripts/test.sh
+
+lint: ## golangci-lint, go vet for another system, shellcheck
+	@scripts/lint.sh
+
+fmt: ## format the Go code
+	$$($(GO) env GOROOT)/bin/gofmt -l -w .
+
+bench: ## what capture and storage cost on this machine (root)
+	@scripts/bench.sh
+
+fuzz: ## every fuzz test for FUZZTIME
+	@scripts/fuzz.sh
+
+# Not "install: build": make install as root after make build as a user must
+# not run the compiler again.
+install: ## put everything in place below DESTDIR and PREFIX
+	@for p in $(PROGRAMS); do [ -x bin/$$p ] || { $(MAKE) --no-print-directory build; break; }; done
+	@scripts/install.sh install
+
+uninstall: ## take away what install put; data and configuration stay
+	@scripts/install.sh uninstall
