@@ -1,0 +1,73 @@
+package report
+
+// measure is a column that is computed from the runs of a row.
+type measure struct {
+	Column
+	sql string
+}
+
+// jobKey tells jobs apart: a requeued job is the same job again.
+const jobKey = `coalesce(cluster, '') || char(31) || coalesce(raw_job_id, sluid)`
+
+// person is a user's name, or the number where no name is known.
+const person = `coalesce(user, CAST(uid AS TEXT))`
+
+var measures = []measure{
+	{Column{"versions", "Versions", List, "", 5}, `json_group_array(DISTINCT version) FILTER (WHERE version IS NOT NULL)`},
+	{Column{"jobs", "Jobs", Count, "?", 1}, `count(DISTINCT ` + jobKey + `)`},
+	{Column{"users", "Users", Count, "?", 2}, `count(DISTINCT ` + person + `)`},
+	{Column{"runs", "Runs", Count, "?", 1}, `sum(runs)`},
+	{Column{"failed", "Failed", Count, "?", 6}, `sum(failed)`},
+	{Column{"cpu_seconds", "CPU", Seconds, "?", 1}, `sum(cpu_seconds)`},
+	{Column{"process_seconds", "Elapsed", Seconds, "?", 9}, `sum(elapsed_seconds)`},
+	{Column{"max_rss_bytes", "Max RSS", Bytes, "?", 4}, `max(max_rss_bytes)`},
+	{Column{"read_bytes", "Read", Bytes, "?", 10}, `sum(read_bytes)`},
+	{Column{"write_bytes", "Written", Bytes, "?", 10}, `sum(write_bytes)`},
+	{Column{"first", "First", Time, "?", 8}, `min("first")`},
+	{Column{"last", "Last", Time, "?", 7}, `max("last")`},
+}
+
+// dimensionColumns are the columns of dimensions: their titles, what is shown
+// for a missing value, and how to get at them in a view.
+var dimensionColumns = map[Dimension]measure{
+	Application: {Column{Title: "Application", Missing: "(unknown)"}, `application`},
+	Version:     {Column{Title: "Version", Missing: "(unknown)"}, `version`},
+	User:        {Column{Title: "User", Missing: "(unknown)"}, person},
+	Account:     {Column{Title: "Account", Missing: "(none)"}, `account`},
+	Job:         {Column{Title: "Job", Missing: "(none)"}, `coalesce(job_id, raw_job_id, sluid)`},
+	Step:        {Column{Title: "Step", Missing: "(none)"}, `step_id`},
+	Partition:   {Column{Title: "Partition", Missing: "(none)"}, `partition`},
+	Host:        {Column{Title: "Host", Missing: "(unknown)"}, `host`},
+	Cluster:     {Column{Title: "Cluster", Missing: "(none)"}, `cluster`},
+	Executable:  {Column{Title: "Executable", Missing: "(unknown)"}, `executable`},
+	Kind:        {Column{Title: "Kind", Missing: "(unknown)"}, `coalesce(kind, 'unknown')`},
+	Day:         {Column{Title: "Day (UTC)", Missing: "(unknown)"}, `day`},
+	Month:       {Column{Title: "Month (UTC)", Missing: "(unknown)"}, `substr(day, 1, 7)`},
+}
+
+func dimensionColumn(d Dimension) Column {
+	c := dimensionColumns[d].Column
+	c.Name = string(d)
+	return c
+}
+
+// measuresOf lists the measures that a query shows.
+func measuresOf(q *Query) []measure {
+	var list []measure
+	for _, m := range measures {
+		if m.Name == "versions" && !listsVersions(q) {
+			continue
+		}
+		list = append(list, m)
+	}
+	return list
+}
+
+// listsVersions says whether rows are applications of any version.
+func listsVersions(q *Query) bool {
+	version := false
+	for _, d := range q.By {
+		version = version || d == Version
+	}
+	return q.byApplication() && !version
+}

@@ -1,0 +1,148 @@
+package render
+
+import (
+	"strings"
+
+	"procmon/report"
+)
+
+// grid is a table of text, before and after it is made to fit.
+type grid struct {
+	columns []report.Column
+	rows    [][]cell
+	total   []cell // nil: none
+	// dropped names the columns that there was no room for.
+	dropped []string
+}
+
+// cell is harmless text. Lists keep their items, so that they can be cut
+// between them.
+type cell struct {
+	text  string
+	items []string
+}
+
+const (
+	gap    = 2  // columns between columns
+	narrow = 12 // the least that text is cut to while measures can be given up
+)
+
+// widths are what the columns need.
+func (g *grid) widths() []int {
+	w := make([]int, len(g.columns))
+	for i, c := range g.columns {
+		w[i] = width(c.Title)
+		for _, row := range g.rows {
+			w[i] = max(w[i], width(row[i].text))
+		}
+		if g.total != nil {
+			w[i] = max(w[i], width(g.total[i].text))
+		}
+	}
+	return w
+}
+
+// fit gives up columns and cuts text until the grid is at most room wide: long
+// texts first, then the least wanted measures, then shorter texts.
+func (g *grid) fit(room int) []int {
+	w := g.widths()
+	if room <= 0 {
+		return w
+	}
+	for _, step := range []struct{ text, rank int }{{48, 99}, {36, 6}, {24, 4}, {narrow, 1}, {4, 1}} {
+		for over(w, room) > 0 {
+			if i := g.widest(w, step.text); i >= 0 {
+				w[i] -= min(over(w, room), w[i]-step.text)
+			} else if i := g.leastWanted(step.rank); i >= 0 {
+				g.drop(i)
+				w = append(w[:i], w[i+1:]...)
+			} else {
+				break
+			}
+		}
+	}
+	return w
+}
+
+func over(w []int, room int) int {
+	sum := -gap
+	for _, n := range w {
+		sum += n + gap
+	}
+	return sum - room
+}
+
+// widest finds the widest column of text that is wider than a limit, or -1.
+func (g *grid) widest(w []int, limit int) int {
+	best := -1
+	for i, c := range g.columns {
+		if (c.Unit == report.Text || c.Unit == report.List) && w[i] > limit && (best < 0 || w[i] > w[best]) {
+			best = i
+		}
+	}
+	return best
+}
+
+// leastWanted finds the column of the greatest rank, of at least the given
+// one, or -1.
+func (g *grid) leastWanted(rank int) int {
+	best := -1
+	for i, c := range g.columns {
+		if c.Rank >= rank && (best < 0 || c.Rank >= g.columns[best].Rank) {
+			best = i
+		}
+	}
+	return best
+}
+
+func (g *grid) drop(i int) {
+	g.dropped = append(g.dropped, g.columns[i].Name)
+	g.columns = append(append([]report.Column(nil), g.columns[:i]...), g.columns[i+1:]...)
+	for r := range g.rows {
+		g.rows[r] = append(g.rows[r][:i], g.rows[r][i+1:]...)
+	}
+	if g.total != nil {
+		g.total = append(g.total[:i], g.total[i+1:]...)
+	}
+}
+
+// line lays out one row.
+func (g *grid) line(row []cell, w []int) string {
+	var b strings.Builder
+	for i, c := range g.columns {
+		text := row[i].fit(w[i], c.Name == string(report.Executable))
+		pad := strings.Repeat(" ", max(0, w[i]-width(text)))
+		if i > 0 {
+			b.WriteString(strings.Repeat(" ", gap))
+		}
+		if rightAligned(c.Unit) {
+			text, pad = pad, text
+		}
+		b.WriteString(text)
+		b.WriteString(pad)
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+func rightAligned(u report.Unit) bool {
+	return u == report.Count || u == report.Seconds || u == report.Bytes
+}
+
+// fit cuts a cell to a number of columns; of a list it says how many items
+// are not shown.
+func (c cell) fit(columns int, left bool) string {
+	switch {
+	case width(c.text) <= columns:
+		return c.text
+	case left:
+		return cutLeft(c.text, columns)
+	case len(c.items) < 2:
+		return cut(c.text, columns)
+	}
+	for n := len(c.items) - 1; n > 0; n-- {
+		if text := some(c.items, n); width(text) <= columns {
+			return text
+		}
+	}
+	return cut(c.text, columns)
+}

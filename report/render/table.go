@@ -1,0 +1,160 @@
+package render
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"procmon/report"
+)
+
+// printer writes for people.
+type printer struct {
+	w     *bufio.Writer
+	o     Options
+	where *time.Location
+}
+
+func newPrinter(w io.Writer, o Options) *printer {
+	p := &printer{w: bufio.NewWriter(w), o: o, where: o.Location}
+	if p.where == nil {
+		p.where = time.UTC
+	}
+	return p
+}
+
+func (p *printer) flush() error { return p.w.Flush() }
+
+func (p *printer) printf(format string, args ...any) { fmt.Fprintf(p.w, format, args...) }
+
+// bold and dim mark text where colour is wanted.
+func (p *printer) bold(s string) string { return p.mark("1", s) }
+func (p *printer) dim(s string) string  { return p.mark("2", s) }
+
+func (p *printer) mark(code, s string) string {
+	if !p.o.Color || s == "" {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+// summary shows a table with the range it speaks of, notes and coverage.
+func (p *printer) summary(t *report.Table) {
+	p.printf("%s\n", p.dim(p.span(t.Query.Since, t.Query.Until)))
+	if len(t.Rows) > 0 {
+		p.printf("\n")
+		p.grid(t, len(t.Query.By) > 0 && t.RowCount > 1)
+		p.printf("\n")
+	}
+	if n := t.RowCount - len(t.Rows); n > 0 {
+		p.paragraph(fmt.Sprintf("%d of %d rows are shown; --limit 0 shows all.", len(t.Rows), t.RowCount))
+	}
+	for _, note := range t.Notes {
+		p.paragraph(note)
+	}
+	p.coverage(&t.Coverage)
+}
+
+// span says from when to when, and in which zone.
+func (p *printer) span(since, until time.Time) string {
+	from := "from the beginning"
+	if !since.IsZero() {
+		from = "from " + minute(since, p.where)
+	}
+	return fmt.Sprintf("%s to %s (%s)", from, minute(until, p.where), until.In(p.where).Format("MST"))
+}
+
+// grid shows the rows of a table.
+func (p *printer) grid(t *report.Table, total bool) {
+	g := &grid{columns: t.Columns}
+	for _, row := range t.Rows {
+		g.rows = append(g.rows, p.cells(t.Columns, row))
+	}
+	if total && t.Total != nil {
+		g.total = p.cells(t.Columns, t.Total)
+		for i, c := range t.Columns {
+			if c.Rank == 0 || c.Unit == report.List {
+				g.total[i] = cell{}
+			}
+		}
+		g.total[0] = cell{text: "Total"}
+	}
+	p.lay(g)
+}
+
+// lay fits a grid into the width and writes it.
+func (p *printer) lay(g *grid) {
+	w := g.fit(p.o.Width)
+	head := make([]cell, len(g.columns))
+	for i, c := range g.columns {
+		head[i].text = c.Title
+	}
+	p.printf("%s\n", p.bold(g.line(head, w)))
+	for _, row := range g.rows {
+		p.printf("%s\n", g.line(row, w))
+	}
+	if g.total != nil {
+		p.printf("%s\n", p.bold(g.line(g.total, w)))
+	}
+	if len(g.dropped) > 0 {
+		p.printf("\n")
+		p.paragraph("No room for " + strings.Join(g.dropped, ", ") + "; a wider terminal, csv or json has them.")
+	}
+}
+
+func (p *printer) cells(columns []report.Column, row []any) []cell {
+	cells := make([]cell, len(columns))
+	for i, c := range columns {
+		cells[i] = p.cell(c, row[i])
+	}
+	return cells
+}
+
+func (p *printer) cell(c report.Column, v any) cell {
+	switch v := v.(type) {
+	case nil:
+		return cell{text: c.Missing}
+	case int64:
+		if c.Unit == report.Bytes {
+			return cell{text: byteSize(v)}
+		}
+		return cell{text: strconv.FormatInt(v, 10)}
+	case float64:
+		return cell{text: seconds(v)}
+	case time.Time:
+		return cell{text: minute(v, p.where)}
+	case []string:
+		items := make([]string, len(v))
+		for i, s := range v {
+			items[i] = harmless(s)
+		}
+		return cell{text: strings.Join(items, ", "), items: items}
+	default:
+		return cell{text: harmless(fmt.Sprint(v))}
+	}
+}
+
+// some shows the last n items of a list, the newest versions, and counts the others.
+func some(items []string, n int) string {
+	return fmt.Sprintf("%s +%d", strings.Join(items[len(items)-n:], ", "), len(items)-n)
+}
+
+// paragraph writes a sentence, broken at the width.
+func (p *printer) paragraph(s string) {
+	column := 0
+	for i, word := range strings.Fields(s) {
+		if n := width(word); i > 0 && p.o.Width > 0 && column+1+n > p.o.Width {
+			p.printf("\n")
+			column = 0
+		} else if i > 0 {
+			p.printf(" ")
+			column++
+		}
+		p.printf("%s", word)
+		column += width(word)
+	}
+	p.printf("\n")
+}

@@ -1,0 +1,73 @@
+package report
+
+import "time"
+
+// Unit says what the values of a column are.
+type Unit uint8
+
+// The units, each with the Go type of its values. Any value may be nil: not known.
+const (
+	Text    Unit = iota // string
+	Count               // int64
+	Seconds             // float64
+	Bytes               // int64
+	Time                // time.Time, UTC
+	List                // []string
+)
+
+// Column is one column of a Table.
+type Column struct {
+	Name  string // in JSON, CSV and for sorting
+	Title string // for people
+	Unit  Unit
+	// Missing is what to show people in place of nil.
+	Missing string
+	// Rank says which columns to give up first where room is short: the
+	// greatest. Dimensions have 0 and are never given up.
+	Rank int
+}
+
+// Table is the answer to a query.
+type Table struct {
+	Query   Query  // with everything implied written out, the range as it was answered
+	Source  string // the view that it was answered from: "usage" or "runs"
+	Columns []Column
+	Rows    [][]any // a value for each column
+	// Total is a row over everything that the query asks for, rows beyond its
+	// limit included; dimensions in it are nil.
+	Total    []any
+	RowCount int // rows that there are without the limit
+	Coverage Coverage
+	Notes    []string // what a reader should know, in sentences
+}
+
+// Coverage is what is known not to have been seen.
+type Coverage struct {
+	From, To time.Time // the time it speaks of; zero From: from the beginning
+	Lost     int64     // events lost, those of unknown number left out
+	Losses   []Loss    // by reason, the most events first
+	Gaps     []Gap     // times in which nobody looked, the longest first, MaxGaps at most
+	GapCount int       // all gaps, also those not listed
+}
+
+// MaxGaps is how many gaps a Coverage lists.
+const MaxGaps = 20
+
+// Loss sums the losses of one reason.
+type Loss struct {
+	Reason    string
+	Source    string // what lost it: "procconn", "index"
+	Events    int64  // those of unknown number left out
+	Uncounted int64  // how many losses have an unknown number of events
+	Hosts     int64
+	From, To  time.Time
+}
+
+// Gap is a time in which no daemon looked on a host.
+type Gap struct {
+	Host     string
+	From, To time.Time
+}
+
+// Complete says whether nothing is known to be lost.
+func (c *Coverage) Complete() bool { return len(c.Losses) == 0 && c.GapCount == 0 }
