@@ -1,0 +1,157 @@
+package syslog
+
+import (
+	"time"
+
+	"procmon"
+)
+
+// head begins a line: what every dataset has.
+func (e *encoder) head(r *procmon.Record, dataset string) {
+	w := &e.w
+	w.b = append(w.b, '{')
+	w.time("@timestamp", stamp(r))
+	h := w.open("host", '{')
+	w.str("name", e.hostName(r))
+	b := w.open("boot", '{')
+	w.str("id", r.Boot)
+	w.close(b)
+	w.close(h)
+	v := w.open("ecs", '{')
+	w.str("version", ecsVersion)
+	w.close(v)
+	w.open("event", '{')
+	whole := writer{b: w.b, cap: 6 * maxID} // never cut: stores know the record by it
+	whole.str("id", eventID(r))
+	w.b = whole.b
+	w.str("kind", "event")
+	w.strs("category", "process")
+	w.str("dataset", dataset)
+}
+
+// stamp is when what the record tells came about.
+func stamp(r *procmon.Record) (t time.Time) {
+	switch {
+	case r.Run != nil && r.Phase == procmon.Start:
+		t = r.Run.Start
+	case r.Run != nil && r.Phase != procmon.Checkpoint:
+		t = r.Run.End
+	case r.Summary != nil:
+		t = r.Summary.End
+	}
+	if t.IsZero() {
+		return r.Time
+	}
+	return t
+}
+
+// run writes one run; args is where its arguments go.
+func (e *encoder) run(r *procmon.Record) (args int) {
+	w, run := &e.w, r.Run
+	e.head(r, "procmon.run")
+	switch r.Phase {
+	case procmon.Start:
+		w.strs("type", "start")
+	case procmon.Checkpoint:
+		w.strs("type", "info")
+	case procmon.End:
+		w.strs("type", "end")
+	default:
+		w.strs("type", "start", "end")
+	}
+	w.str("action", "exec")
+	if over(r.Phase) {
+		w.str("outcome", outcome(run))
+		if !run.End.IsZero() {
+			w.int("duration", int64(run.Elapsed()))
+		}
+	}
+	w.b = append(w.b, '}') // event
+	args = e.process(r)
+	e.user(run)
+	h := w.open("hpc", '{')
+	e.job(&run.Job, nil)
+	e.application(&run.Application)
+	if r.Phase != procmon.Start {
+		e.usage(run.Usage)
+	}
+	w.yes("adopted", run.Adopted)
+	w.yes("executable_deleted", run.Process.ExeDeleted)
+	w.strs("missing", run.Process.Missing.Names()...)
+	w.close(h)
+	w.b = append(w.b, '}')
+	return args
+}
+
+// over says whether a phase tells the end of a run.
+func over(p procmon.Phase) bool { return p == procmon.Whole || p == procmon.End }
+
+// outcome is event.outcome, empty when there is none: a run that another
+// execve replaced neither succeeded nor failed.
+func outcome(run *procmon.Run) string {
+	switch {
+	case run.Unknown:
+		return "unknown"
+	case run.Exit == nil:
+		return ""
+	case run.Exit.Code == 0 && run.Exit.Signal == 0:
+		return "success"
+	}
+	return "failure"
+}
+
+// process writes the process and its parent.
+func (e *encoder) process(r *procmon.Record) (args int) {
+	w, run, p := &e.w, r.Run, r.Run.Process
+	m := w.open("process", '{')
+	w.int("pid", int64(p.Run.Process.PID))
+	w.str("entity_id", procmon.EntityID(r.Boot, p.Run))
+	w.str("executable", p.Exe)
+	w.str("name", processName(p.Comm, p.Exe))
+	args = len(w.b)
+	if p.ArgsCount > 0 {
+		w.int("args_count", int64(p.ArgsCount))
+	}
+	w.str("working_directory", p.Cwd)
+	w.time("start", run.Start)
+	if over(r.Phase) {
+		w.time("end", run.End)
+		switch {
+		case run.Exit == nil:
+		case run.Exit.Signal != 0:
+			w.int("exit_signal", int64(run.Exit.Signal))
+		default:
+			w.int("exit_code", int64(run.Exit.Code))
+		}
+	}
+	par := w.open("parent", '{')
+	if p.PPID != 0 {
+		w.int("pid", int64(p.PPID))
+	}
+	if run.Parent != (procmon.RunID{}) {
+		w.str("entity_id", procmon.EntityID(r.Boot, run.Parent))
+	}
+	if len(p.Ancestors) > 0 && p.Ancestors[0].ID.PID == p.PPID {
+		a := &p.Ancestors[0]
+		w.str("name", processName(a.Comm, a.Exe))
+		w.str("executable", a.Exe)
+	}
+	w.close(par)
+	w.close(m)
+	return args
+}
+
+func (e *encoder) user(run *procmon.Run) {
+	w := &e.w
+	m := w.open("user", '{')
+	if id, ok := realUID(run.Process); ok {
+		w.id("id", id)
+	}
+	w.str("name", run.UserName)
+	eff := w.open("effective", '{')
+	if id, ok := effectiveUID(run.Process); ok {
+		w.id("id", id)
+	}
+	w.close(eff)
+	w.close(m)
+}
