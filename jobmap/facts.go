@@ -1,0 +1,237 @@
+package jobmap
+
+import (
+	"bytes"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// facts is what root-owned files of one node say of one job and restart. It
+// is not written to once it is shared.
+type facts struct {
+	scheduler, id, sluid string
+	cluster, user        string
+	account, queue, name string
+	array, index         string
+	hetJob, hetOffset    string
+	uid                  uint32
+	hasUID               bool
+	restart              int
+
+	shares []share
+	done   bool // summarised
+}
+
+// share is what a job has of one node. More than one is only on a machine that
+// runs several nodes' daemons.
+type share struct {
+	node       string
+	cpus, gpus int
+	start, end stamp
+	began      bool
+	ended      bool
+}
+
+// stamp is a time as a hook could note it without starting a program.
+type stamp struct {
+	uptime time.Duration // since boot
+	boot   string        // which boot
+	unix   int64         // what the scheduler says; 0: nothing
+}
+
+// Blocks of a job's file.
+const (
+	blockBegin = "begin"
+	blockEnd   = "end"
+	blockDone  = "done"
+)
+
+// maxValue is the longest value that is taken from a job's file, in bytes.
+const maxValue = 8192
+
+// block is one event in a job's file.
+type block struct {
+	kind   string
+	values map[string]string
+}
+
+// parseBlocks reads a job's file. Each block starts with its kind in brackets
+// on a line of its own, holds KEY=VALUE lines, and is complete only with a line
+// ".". What is incomplete or not understood is left out: a block that was cut
+// short by a full disk spoils no other.
+func parseBlocks(data []byte) []block {
+	var blocks []block
+	var b *block
+	for len(data) > 0 {
+		line, rest, complete := bytes.Cut(data, []byte{'\n'})
+		data = rest
+		switch {
+		case !complete:
+		case len(line) > 2 && line[0] == '[' && line[len(line)-1] == ']':
+			b = &block{kind: string(line[1 : len(line)-1]), values: make(map[string]string, 24)}
+		case b == nil:
+		case string(line) == ".":
+			blocks, b = append(blocks, *b), nil
+		default:
+			b.add(line)
+		}
+	}
+	return blocks
+}
+
+func (b *block) add(line []byte) {
+	key, value, ok := bytes.Cut(line, []byte{'='})
+	if !ok || len(key) > 32 || len(value) == 0 || len(value) > maxValue || !utf8.Valid(value) || len(b.values) >= 64 {
+		return
+	}
+	for _, c := range value {
+		if c < ' ' || c == 0x7f {
+			return
+		}
+	}
+	if _, twice := b.values[string(key)]; !twice {
+		b.values[string(key)] = string(value)
+	}
+}
+
+// parseFacts reads a job's file into one facts per restart, the oldest first.
+func parseFacts(data []byte) []*facts {
+	var all []*facts
+	for _, b := range parseBlocks(data) {
+		n, _ := restart(b.values["RESTART"])
+		var f *facts
+		for _, have := range all {
+			if have.restart == n {
+				f = have
+			}
+		}
+		if f == nil && (b.kind == blockBegin || b.kind == blockEnd) {
+			f = &facts{restart: n}
+			all = append(all, f)
+		}
+		if f != nil {
+			f.apply(b)
+		}
+	}
+	for i := range max(0, len(all)-1) {
+		all[i].supersede(all[i+1])
+	}
+	return all
+}
+
+// apply adds what one block says. The begin block of a job that came later
+// under the same id and restart starts afresh.
+func (f *facts) apply(b block) {
+	v := b.values
+	switch b.kind {
+	case blockDone:
+		f.done = true
+		return
+	case blockBegin:
+		if f.done || f.ended() && f.share(v["NODE"]).began {
+			*f = facts{restart: f.restart}
+		}
+	case blockEnd:
+	default:
+		return
+	}
+	f.describe(v)
+	s := f.share(v["NODE"])
+	if s.cpus == 0 {
+		s.cpus = slurmCPUs(v["CPUS_PER_NODE"], v["NODELIST"], v["NODE"])
+	}
+	if n, ok := restart(v["CPUS"]); ok && s.cpus == 0 {
+		s.cpus = n
+	}
+	if s.gpus == 0 {
+		s.gpus = countList(v["GPUS"])
+	}
+	if b.kind == blockBegin {
+		s.began, s.start = true, parseStamp(v, "START_TIME")
+		return
+	}
+	s.ended, s.end = true, parseStamp(v, "END_TIME")
+	if !s.began && s.start == (stamp{}) {
+		s.start.unix = parseStamp(v, "START_TIME").unix
+	}
+}
+
+// describe takes over what does not change in a job's life.
+func (f *facts) describe(v map[string]string) {
+	keep := func(to *string, key string) {
+		if *to == "" {
+			*to = v[key]
+		}
+	}
+	keep(&f.scheduler, "SCHEDULER")
+	keep(&f.id, "ID")
+	keep(&f.sluid, "SLUID")
+	keep(&f.cluster, "CLUSTER")
+	keep(&f.user, "USER")
+	keep(&f.account, "ACCOUNT")
+	keep(&f.queue, "PARTITION")
+	keep(&f.name, "NAME")
+	keep(&f.array, "ARRAY_JOB")
+	keep(&f.index, "ARRAY_TASK")
+	keep(&f.hetJob, "HET_JOB")
+	keep(&f.hetOffset, "HET_OFFSET")
+	if uid, ok := parseUID(v["UID"]); ok && !f.hasUID {
+		f.uid, f.hasUID = uid, true
+	}
+}
+
+// share is the part of one node.
+func (f *facts) share(node string) *share {
+	for i := range f.shares {
+		if f.shares[i].node == node {
+			return &f.shares[i]
+		}
+	}
+	f.shares = append(f.shares, share{node: node})
+	return &f.shares[len(f.shares)-1]
+}
+
+// ended says whether the job is over on each node that it began on.
+func (f *facts) ended() bool {
+	for i := range f.shares {
+		if !f.shares[i].ended {
+			return false
+		}
+	}
+	return len(f.shares) > 0
+}
+
+// supersede ends a job that no epilog ended when it was started again: it was
+// over by then.
+func (f *facts) supersede(next *facts) {
+	if f.ended() || len(next.shares) == 0 {
+		return
+	}
+	for i := range f.shares {
+		if s := &f.shares[i]; !s.ended {
+			s.ended, s.end = true, next.shares[0].start
+		}
+	}
+}
+
+// parseStamp reads the time of a block; UPTIME is what /proc/uptime said.
+func parseStamp(v map[string]string, key string) (s stamp) {
+	if n, err := strconv.ParseInt(v[key], 10, 64); err == nil && n > 0 && n < 1<<40 {
+		s.unix = n
+	}
+	if up, ok := parseUptime(v["UPTIME"]); ok {
+		s.uptime, s.boot = up, v["BOOT"]
+	}
+	return s
+}
+
+// parseUptime reads the first number of /proc/uptime (proc_uptime(5)), seconds
+// with two decimals.
+func parseUptime(text string) (time.Duration, bool) {
+	seconds, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(seconds >= 0 && seconds < 1e9) {
+		return 0, false
+	}
+	return time.Duration(seconds*100+0.5) * 10 * time.Millisecond, true
+}

@@ -1,0 +1,48 @@
+package jobmap
+
+import (
+	"procmon"
+)
+
+// Config says what a Mapper knows of its site. The zero Config works.
+type Config struct {
+	Cluster    string    // the cluster this node belongs to; empty: what the job facts say, else the environment
+	Facts      *Registry // what prologs wrote; nil: nothing is known beside the process itself
+	SlurmSlice string    // CgroupSlice of slurm.conf ("a-b.slice"), or an absolute cgroup path that slurmstepd.scope lies in; empty: any slice at the top
+}
+
+// Env names the environment variables that a Mapper wants in Process.Env: a
+// name, a prefix with "*" at its end, or with "-" before it a name that must
+// never be kept.
+var Env = []string{
+	"SLURM_JOB_*", "SLURM_JOBID", "SLURM_STEP_ID", "SLURM_STEPID", "SLURM_PROCID", "SLURM_ARRAY_JOB_ID",
+	"SLURM_ARRAY_TASK_ID", "SLURM_CLUSTER_NAME", "SLURM_RESTART_COUNT", "SLURMD_NODENAME",
+	"PBS_JOBID", "PBS_JOBNAME", "PBS_QUEUE", "PBS_ACCOUNT", "PBS_TASKNUM", "PBS_VERSION", "PBS_NP", "PBS_NUM_PPN",
+	"PBS_VNODENUM", "-PBS_JOBCOOKIE",
+}
+
+// Mapper finds the job of a process. It may be used by several goroutines.
+type Mapper struct {
+	cluster string
+	facts   *Registry
+	slice   string // path of the configured slice, "" for none
+}
+
+// New makes a Mapper. It tells c.Facts the cluster's name, so that the keys of
+// summaries and of runs are the same.
+func New(c Config) *Mapper {
+	if c.Facts != nil {
+		c.Facts.setCluster(c.Cluster)
+	}
+	return &Mapper{cluster: c.Cluster, facts: c.Facts, slice: slicePath(c.SlurmSlice)}
+}
+
+// Job says which job p runs in. parent is what Job said of the process that
+// started p, the zero Job if that is not known. It reads p and the registry's
+// memory only, but for one look at the file of a job not seen before. The zero
+// Job is no job; it may still carry a Conflict, when a claim was refused.
+func (m *Mapper) Job(p *procmon.Process, parent procmon.Job) procmon.Job {
+	var s search
+	s.find(m, p, &parent)
+	return s.job
+}
