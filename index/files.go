@@ -1,0 +1,66 @@
+package index
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+)
+
+// fileMode lets the group read what everybody on the node ran; nobody else.
+const fileMode = 0o640
+
+// prepareFile makes the file with its owner and mode before SQLite does: the
+// -wal and -shm files take both from it.
+func prepareFile(path, group string, log *slog.Logger) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("index %s: %w: make the directory %s first", path, err, filepath.Dir(path))
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("index %s: %w: run as root, or set another index path", path, err)
+	case err != nil:
+		return fmt.Errorf("index: %w", err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	if !st.Mode().IsRegular() {
+		return fmt.Errorf("index %s: %w: it is no regular file", path, ErrForeign)
+	}
+	return protect(path, group, log)
+}
+
+// protect gives the index and its side files their group and mode. Somebody
+// who is not root keeps his own group.
+func protect(path, group string, log *slog.Logger) error {
+	gid := -1
+	if group != "" && os.Geteuid() == 0 {
+		g, err := user.LookupGroup(group)
+		if err == nil {
+			gid, err = strconv.Atoi(g.Gid)
+		}
+		if err != nil {
+			log.Warn("index: its group is not known here, only root can read it", "group", group, "error", err)
+			gid = 0
+		}
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		name := path + suffix
+		if gid >= 0 {
+			if err := os.Chown(name, 0, gid); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("index: %w", err)
+			}
+		}
+		if err := os.Chmod(name, fileMode); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("index: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,198 @@
+package index
+
+import "procmon"
+
+// jobRow is a row of t_job in memory.
+type jobRow struct {
+	id     int64
+	charge int64
+	job    procmon.Job // without step, task and evidence of membership
+}
+
+const jobColumns = `scheduler, cluster, raw_id, restart, sluid, job_id, array_job, array_task, het_job, het_offset,
+	owner_uid, owner, account, partition, name, evidence, charge`
+
+// jobOf finds or makes the row of a job and adds what j knows of it. It gives
+// 0 for no job.
+func (t *txn) jobOf(j *procmon.Job, host int64) (int64, error) {
+	if j.None() {
+		return 0, nil
+	}
+	facts := *j
+	facts.Step, facts.Task, facts.Conflict, facts.Evidence = "", "", "", 0
+	facts.By[procmon.JobStep], facts.By[procmon.JobTask] = 0, 0
+	id, ok := t.w.cache.jobs.get(facts)
+	if !ok {
+		row, err := t.findJob(&facts, host)
+		if err == nil {
+			err = t.mergeJob(row, &facts)
+		}
+		if err != nil {
+			return 0, err
+		}
+		id = row.id
+		t.w.cache.jobs.put(facts, id)
+	}
+	return id, t.jobHost(id, host)
+}
+
+// jobHost makes the row of a job's share of a host.
+func (t *txn) jobHost(job, host int64) error {
+	k := [2]int64{job, host}
+	if ok, _ := t.w.cache.jobHosts.get(k); ok {
+		return nil
+	}
+	_, err := t.exec("INSERT OR IGNORE INTO t_job_host (job, host) VALUES (?, ?)", job, host)
+	if err == nil {
+		t.w.cache.jobHosts.put(k, true)
+	}
+	return err
+}
+
+// findJob finds the row that j belongs to, or makes one. A job may be known by
+// its SLUID first and by its number later, and its cluster or restart count
+// may become known later too: then the row found is given the better key.
+func (t *txn) findJob(j *procmon.Job, host int64) (*jobRow, error) {
+	byKey, err := t.jobWhere("raw_id = ? AND restart = ? AND ifnull(cluster, '') = ?", clean(j.RawID), j.Restart, clean(j.Cluster))
+	if err != nil {
+		return nil, err
+	}
+	bySLUID, err := t.jobBySLUID(j)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case byKey != nil && bySLUID != nil && byKey.id != bySLUID.id && bySLUID.job.RawID == "":
+		return byKey, t.foldJob(bySLUID, byKey)
+	case byKey != nil:
+		return byKey, nil
+	case bySLUID != nil:
+		return bySLUID, t.rekeyJob(bySLUID, j)
+	}
+	if j.RawID != "" {
+		// On one host, one of two clusters being unknown, the same number is the same job.
+		loose, err := t.jobWhere(`raw_id = ? AND restart = ? AND (cluster IS NULL OR ? = '')
+			AND EXISTS (SELECT 1 FROM t_job_host WHERE job = id AND host = ?) ORDER BY id DESC LIMIT 1`,
+			clean(j.RawID), j.Restart, j.Cluster, host)
+		if err != nil || loose != nil {
+			if err == nil {
+				err = t.rekeyJob(loose, j)
+			}
+			return loose, err
+		}
+	}
+	id, err := t.insert("INSERT INTO t_job (raw_id, restart, cluster, sluid, evidence, charge) VALUES (?, ?, ?, ?, 0, 0)",
+		known(j.RawID), j.Restart, known(j.Cluster), known(j.SLUID))
+	row := &jobRow{id: id}
+	row.job = procmon.Job{RawID: clean(j.RawID), Restart: j.Restart, Cluster: clean(j.Cluster), SLUID: clean(j.SLUID)}
+	return row, err
+}
+
+// jobBySLUID finds a job by its SLUID, unless its number is another one.
+func (t *txn) jobBySLUID(j *procmon.Job) (*jobRow, error) {
+	if j.SLUID == "" {
+		return nil, nil
+	}
+	return t.jobWhere("sluid = ? AND (raw_id IS NULL OR ? IN ('', raw_id)) ORDER BY raw_id IS NULL LIMIT 1",
+		clean(j.SLUID), clean(j.RawID))
+}
+
+// rekeyJob gives a row what j knows of its key.
+func (t *txn) rekeyJob(row *jobRow, j *procmon.Job) error {
+	old := row.job
+	k := &row.job
+	if j.RawID != "" {
+		k.RawID = clean(j.RawID)
+	}
+	if j.By[procmon.JobRestart] > k.By[procmon.JobRestart] {
+		k.Restart = j.Restart
+	}
+	if k.Cluster == "" {
+		k.Cluster = clean(j.Cluster)
+	}
+	n, err := t.change("UPDATE OR IGNORE t_job SET raw_id = ?, restart = ?, cluster = ? WHERE id = ?",
+		known(k.RawID), k.Restart, known(k.Cluster), row.id)
+	if err != nil {
+		return err
+	}
+	if n == 0 { // another row has that key: the job stays two rows
+		row.job = old
+	}
+	return t.storeJob(row)
+}
+
+func (t *txn) jobWhere(where string, args ...any) (*jobRow, error) {
+	row := &jobRow{}
+	var restart, uid *int64
+	var evidence int64
+	j := &row.job
+	var s [13]*string
+	ok, err := t.get("SELECT id, "+jobColumns+" FROM t_job WHERE "+where, args, &row.id,
+		&s[0], &s[1], &s[2], &restart, &s[3], &s[4], &s[5], &s[6], &s[7], &s[8], &uid, &s[9], &s[10], &s[11], &s[12], &evidence, &row.charge)
+	if err != nil || !ok {
+		return nil, err
+	}
+	for i, dst := range []*string{&j.Scheduler, &j.Cluster, &j.RawID, &j.SLUID, &j.ID, &j.ArrayJob, &j.ArrayTask,
+		&j.HetJob, &j.HetOffset, &j.User, &j.Account, &j.Partition, &j.Name} {
+		if s[i] != nil {
+			*dst = *s[i]
+		}
+	}
+	if restart != nil {
+		j.Restart = int(*restart)
+	}
+	if uid != nil {
+		j.UID = uint32(*uid)
+	}
+	for f := range j.By {
+		j.By[f] = procmon.Evidence(evidence >> (4 * f) & 15)
+	}
+	return row, nil
+}
+
+// step finds or makes the row of a job's step; an unknown step is one too.
+func (t *txn) step(job int64, name string) (int64, error) {
+	if job == 0 {
+		return 0, nil
+	}
+	k := stepKey{job, name}
+	if id, ok := t.w.cache.steps.get(k); ok {
+		return id, nil
+	}
+	var id int64
+	ok, err := t.get("SELECT id FROM t_step WHERE job = ? AND name IS ?", []any{job, known(name)}, &id)
+	if err == nil && !ok {
+		id, err = t.insert("INSERT INTO t_step (job, name) VALUES (?, ?)", job, known(name))
+	}
+	if err == nil {
+		t.w.cache.steps.put(k, id)
+	}
+	return id, err
+}
+
+// summary stores what prolog and epilog told of a job on this host.
+func (t *txn) summary(r *procmon.Record) error {
+	s := r.Summary
+	if s.Job.None() {
+		return &refusal{"a summary of no job"}
+	}
+	host, err := t.host(r.Host)
+	if err != nil {
+		return err
+	}
+	job, err := t.jobOf(&s.Job, host)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`UPDATE t_job_host SET cpus = ifnull(?, cpus), gpus = ifnull(?, gpus), begin = ifnull(?, begin), done = ifnull(?, done)
+		WHERE job = ? AND host = ?`, positive(s.CPUs), positive(s.GPUs), microsOf(s.Start), microsOf(s.End), job, host)
+	return err
+}
+
+// positive is n for a column; 0 is "not known".
+func positive(n int) any {
+	if n <= 0 {
+		return nil
+	}
+	return n
+}

@@ -1,0 +1,139 @@
+package index
+
+import "procmon"
+
+// better says whether evidence e may overwrite a field known by old. Of equal
+// evidence the first stays, so that two processes that contradict each other
+// don't take turns; what the scheduler itself says may change.
+func better(e, old procmon.Evidence) bool {
+	return e > old || e == old && e == procmon.EvidenceFacts
+}
+
+// mergeJob adds what j knows to a row, field by field.
+func (t *txn) mergeJob(row *jobRow, j *procmon.Job) error {
+	k := row.job
+	set := func(f procmon.JobField, dst *string, src string) bool {
+		if src == "" || *dst != "" && !better(j.By[f], k.By[f]) {
+			return false
+		}
+		*dst, k.By[f] = clean(src), j.By[f]
+		return true
+	}
+	if set(procmon.JobID, &k.ID, j.ID) {
+		k.ArrayJob, k.ArrayTask = clean(j.ArrayJob), clean(j.ArrayTask)
+		k.HetJob, k.HetOffset = clean(j.HetJob), clean(j.HetOffset)
+	}
+	set(procmon.JobAccount, &k.Account, j.Account)
+	set(procmon.JobPartition, &k.Partition, j.Partition)
+	set(procmon.JobName, &k.Name, j.Name)
+	if e := j.By[procmon.JobUser]; e > 0 && (k.By[procmon.JobUser] == 0 || better(e, k.By[procmon.JobUser])) {
+		k.User, k.UID, k.By[procmon.JobUser] = clean(j.User), j.UID, e
+	}
+	for _, f := range []procmon.JobField{procmon.JobRawID, procmon.JobCluster, procmon.JobRestart} {
+		k.By[f] = max(k.By[f], j.By[f]) // their values are the key
+	}
+	if k.Scheduler == "" {
+		k.Scheduler = clean(j.Scheduler)
+	}
+	if k.SLUID == "" {
+		k.SLUID = clean(j.SLUID)
+	}
+	if k == row.job && row.charge != 0 {
+		return nil
+	}
+	row.job = k
+	return t.storeJob(row)
+}
+
+func (t *txn) storeJob(row *jobRow) error {
+	j := &row.job
+	id, err := t.charge(charge{j.Scheduler, j.Cluster, j.Account, j.Partition})
+	if err != nil {
+		return err
+	}
+	if id != row.charge {
+		t.recharged(row.id, row.charge, id)
+		row.charge = id
+	}
+	var evidence int64
+	for f, e := range j.By {
+		evidence |= int64(e&15) << (4 * f)
+	}
+	var uid any
+	if j.By[procmon.JobUser] > 0 {
+		uid = int64(j.UID)
+	}
+	_, err = t.exec(`UPDATE t_job SET scheduler = ?, sluid = ?, job_id = ?, array_job = ?, array_task = ?, het_job = ?, het_offset = ?,
+		owner_uid = ?, owner = ?, account = ?, partition = ?, name = ?, evidence = ?, charge = ? WHERE id = ?`,
+		known(j.Scheduler), known(j.SLUID), known(j.ID), known(j.ArrayJob), known(j.ArrayTask), known(j.HetJob), known(j.HetOffset),
+		uid, known(j.User), known(j.Account), known(j.Partition), known(j.Name), evidence, id, row.id)
+	return err
+}
+
+// recharged notes that history must be summed again for a job's days.
+func (t *txn) recharged(job int64, charges ...int64) {
+	if t.recharge[job] == nil {
+		t.recharge[job] = make(map[int64]bool)
+	}
+	for _, c := range charges {
+		t.recharge[job][c] = true
+	}
+}
+
+// foldJob moves all that is recorded of one row to another one: they turned
+// out to be the same job.
+func (t *txn) foldJob(from, to *jobRow) error {
+	if err := t.flush(); err != nil { // what is pending refers to the old steps
+		return err
+	}
+	var steps []int64
+	var names []string
+	err := t.each("SELECT id, ifnull(name, '') FROM t_step WHERE job = ?", []any{from.id}, func(scan func(...any) error) error {
+		var id int64
+		var name string
+		err := scan(&id, &name)
+		steps, names = append(steps, id), append(names, name)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	t.w.cache.steps.clear()
+	t.w.cache.jobs.clear()
+	t.w.cache.jobHosts.clear()
+	for i, old := range steps {
+		now, err := t.step(to.id, names[i])
+		if err != nil {
+			return err
+		}
+		if err := t.foldStep(old, now); err != nil {
+			return err
+		}
+	}
+	for _, query := range []string{
+		"INSERT OR IGNORE INTO t_job_host SELECT ?2, host, cpus, gpus, begin, done FROM t_job_host WHERE job = ?1",
+		"DELETE FROM t_job_host WHERE job = ?1 AND ?2",
+		"DELETE FROM t_job WHERE id = ?1 AND ?2",
+	} {
+		if _, err := t.exec(query, from.id, to.id); err != nil {
+			return err
+		}
+	}
+	t.recharged(to.id, from.charge, to.charge)
+	return t.mergeJob(to, &from.job)
+}
+
+func (t *txn) foldStep(from, to int64) error {
+	for _, query := range []string{
+		"UPDATE t_run SET step = ?2 WHERE step = ?1",
+		`INSERT INTO t_usage SELECT day, host, ?2, user, identity, runs, failed, elapsed, user_us, sys_us, rss, read, write, first, last
+			FROM t_usage WHERE step = ?1 ` + addUsage,
+		"DELETE FROM t_usage WHERE step = ?1 AND ?2",
+		"DELETE FROM t_step WHERE id = ?1 AND ?2",
+	} {
+		if _, err := t.exec(query, from, to); err != nil {
+			return err
+		}
+	}
+	return nil
+}

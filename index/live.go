@@ -1,0 +1,187 @@
+package index
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+
+	"procmon"
+)
+
+// liveKey names an open run.
+type liveKey struct {
+	boot string
+	run  procmon.RunID
+}
+
+func liveKeyOf(boot string, p *procmon.Process) liveKey {
+	return liveKey{cmp.Or(p.Boot, boot), p.Run}
+}
+
+func (k liveKey) text() string { return procmon.EntityID(k.boot, k.run) }
+
+// loadLive reads which runs are open. Rows that cannot be read go.
+func (t *txn) loadLive() error {
+	live := make(map[liveKey]int64)
+	var bad [][2]string
+	err := t.each("SELECT boot, key, ifnull(run, 0), body FROM t_live", nil, func(scan func(...any) error) error {
+		var boot, key string
+		var body []byte
+		var run int64
+		if err := scan(&boot, &key, &run, &body); err != nil {
+			return err
+		}
+		l, err := decodeLive(body)
+		if err != nil {
+			bad = append(bad, [2]string{boot, key})
+			return nil
+		}
+		live[liveKey{boot, l.Run.Process.Run}] = run
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, b := range bad {
+		t.w.opts.Logger.Warn("index: an open run cannot be read and is forgotten", "entity", b[1])
+		if _, err := t.exec("DELETE FROM t_live WHERE boot = ? AND key = ?", b[0], b[1]); err != nil {
+			return err
+		}
+	}
+	t.w.cache.live = live
+	return nil
+}
+
+func decodeLive(body []byte) (procmon.LiveRun, error) {
+	var l procmon.LiveRun
+	if err := json.Unmarshal(body, &l); err != nil {
+		return l, err
+	}
+	if l.Run.Process == nil {
+		return l, &refusal{"an open run without a process"}
+	}
+	return l, nil
+}
+
+func (t *txn) putLive(key liveKey, run int64, l *procmon.LiveRun) error {
+	body, err := json.Marshal(l)
+	if err != nil {
+		return &refusal{"an open run that is no JSON: " + err.Error()}
+	}
+	var row any
+	if run != 0 {
+		row = run
+	}
+	_, err = t.exec("INSERT OR REPLACE INTO t_live (boot, key, run, body) VALUES (?, ?, ?, ?)", key.boot, key.text(), row, string(body))
+	if err == nil {
+		t.w.cache.live[key] = run
+	}
+	return err
+}
+
+// keepLive remembers that a run goes on. What is known of its processes by
+// SaveLive stays.
+func (t *txn) keepLive(key liveKey, r *procmon.Record, row *runRow) error {
+	run, ok := t.w.cache.live[key]
+	if ok && run == row.id {
+		return nil
+	}
+	if ok {
+		_, err := t.exec("UPDATE t_live SET run = ? WHERE boot = ? AND key = ?", row.id, key.boot, key.text())
+		if err == nil {
+			t.w.cache.live[key] = row.id
+		}
+		return err
+	}
+	p := r.Run.Process
+	return t.putLive(key, row.id, &procmon.LiveRun{Run: *r.Run, Owned: []procmon.Owned{{ID: p.Run.Process, Since: p.Before}}})
+}
+
+func (t *txn) dropLive(key liveKey) error {
+	if _, ok := t.w.cache.live[key]; !ok {
+		return nil
+	}
+	_, err := t.exec("DELETE FROM t_live WHERE boot = ? AND key = ?", key.boot, key.text())
+	if err == nil {
+		delete(t.w.cache.live, key)
+	}
+	return err
+}
+
+// SaveLive replaces what is kept of this boot's open runs. A run that Write
+// has begun and not ended stays even when it is not among them, and one that
+// Write has ended does not come back: its record may be on its way, or have
+// been faster.
+func (w *Writer) SaveLive(ctx context.Context, runs []procmon.LiveRun) error {
+	return w.do(ctx, func(t *txn) error {
+		kept := make(map[liveKey]bool, len(runs))
+		for i := range runs {
+			if runs[i].Run.Process == nil {
+				continue
+			}
+			key := liveKeyOf(w.opts.Boot, runs[i].Run.Process)
+			row, ended, err := t.liveRow(key, &runs[i].Run)
+			if err != nil {
+				return err
+			}
+			if ended {
+				continue
+			}
+			kept[key] = true
+			if err := t.putLive(key, row, &runs[i]); err != nil {
+				return err
+			}
+		}
+		for key, row := range t.w.cache.live {
+			if key.boot == w.opts.Boot && row == 0 && !kept[key] {
+				if err := t.dropLive(key); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// liveRow finds the row of an open run, 0 when it has none yet.
+func (t *txn) liveRow(key liveKey, run *procmon.Run) (row int64, ended bool, err error) {
+	if row = t.w.cache.live[key]; row != 0 {
+		return row, false, nil
+	}
+	host, err := t.host(t.w.opts.Host)
+	if err != nil {
+		return 0, false, err
+	}
+	r, err := t.probe(run.Start.UnixMicro(), host, key.run.Process.PID)
+	if r == nil || err != nil {
+		return 0, false, err
+	}
+	return r.id, r.flags&flagOpen == 0, nil
+}
+
+// Live gives the open runs, those of this boot apart from those of others: the
+// latter have ended unseen.
+func (w *Writer) Live(ctx context.Context) (thisBoot, otherBoot []procmon.LiveRun, err error) {
+	err = w.do(ctx, func(t *txn) error {
+		return t.each("SELECT boot, body FROM t_live ORDER BY boot, key", nil, func(scan func(...any) error) error {
+			var boot string
+			var body []byte
+			if err := scan(&boot, &body); err != nil {
+				return err
+			}
+			l, err := decodeLive(body)
+			switch {
+			case err != nil: // loadLive has said so
+			case boot == w.opts.Boot:
+				thisBoot = append(thisBoot, l)
+			default:
+				otherBoot = append(otherBoot, l)
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return thisBoot, otherBoot, nil
+}

@@ -1,0 +1,249 @@
+package index
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// pruneStep is how many rows one transaction of Prune looks at or deletes: few
+// enough that a Write never waits long behind it.
+const pruneStep = 2000
+
+// Prune forgets what Options say is old or too much: single runs first, the
+// oldest first, then whole days of usage and history. It works in many short
+// transactions, between which Write goes on, and gives space back to the file
+// system. Call it every few minutes.
+func (w *Writer) Prune(ctx context.Context) error {
+	now := w.opts.Now()
+	if w.opts.KeepRuns > 0 {
+		if err := w.pruneRuns(ctx, now.Add(-w.opts.KeepRuns).UnixMicro()); err != nil {
+			return err
+		}
+	}
+	if w.opts.KeepUsage > 0 {
+		if err := w.pruneUsage(ctx, dayOf(now.Add(-w.opts.KeepUsage).UnixMicro())); err != nil {
+			return err
+		}
+	}
+	if err := w.vacuum(ctx); err != nil {
+		return err
+	}
+	return w.fit(ctx, now)
+}
+
+// repeat calls step in transactions of its own until it says that it is done.
+func (w *Writer) repeat(ctx context.Context, step func(*txn) (done bool, err error)) error {
+	for done := false; !done; {
+		err := w.do(ctx, func(t *txn) (err error) {
+			done, err = step(t)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pruneRuns deletes the single runs that started before a time. Open runs
+// stay: their end is still to come.
+func (w *Writer) pruneRuns(ctx context.Context, before int64) error {
+	changed := false
+	err := w.repeat(ctx, func(t *txn) (bool, error) {
+		n, err := t.deleteRuns(before)
+		changed = changed || n > 0
+		return n < pruneStep, err
+	})
+	if err != nil || !changed {
+		return err
+	}
+	return w.pruneCommands(ctx, before)
+}
+
+// deleteRuns deletes the oldest runs before a time, as many as one step may.
+func (t *txn) deleteRuns(before int64) (int64, error) {
+	var last *int64
+	_, err := t.get(`SELECT max(id) FROM (SELECT id FROM t_run WHERE id < ? AND flags & 1 = 0 ORDER BY id LIMIT ?)`,
+		[]any{before, pruneStep}, &last)
+	if err != nil || last == nil {
+		return 0, err
+	}
+	if err := t.setMeta("runs_from", *last+1); err != nil {
+		return 0, err
+	}
+	return t.change("DELETE FROM t_run WHERE id <= ? AND flags & 1 = 0", *last)
+}
+
+// pruneCommands deletes the command lines that no run has any more: last used
+// before the day of the oldest run, but for those of open runs.
+func (w *Writer) pruneCommands(ctx context.Context, before int64) error {
+	return w.walk(ctx, "t_command", `DELETE FROM t_command WHERE id > ?1 AND id <= ?2 AND day < ?3
+		AND id NOT IN (SELECT command FROM t_run WHERE id < ?3 * 86400000000)`, dayOf(before))
+}
+
+// walk runs a deletion over all ids of a table, a step at a time; ?1 and ?2
+// bound the step, ?3 is a day. What the caches know of the rows is forgotten.
+func (w *Writer) walk(ctx context.Context, table, query string, day int64) error {
+	at := int64(0)
+	return w.repeat(ctx, func(t *txn) (bool, error) {
+		var end *int64
+		_, err := t.get("SELECT max(id) FROM (SELECT id FROM "+table+" WHERE id > ? ORDER BY id LIMIT ?)", []any{at, pruneStep}, &end)
+		if err != nil || end == nil {
+			return true, err
+		}
+		n, err := t.change(query, at, *end, day)
+		if n > 0 {
+			t.w.cache.forget()
+		}
+		at = *end
+		return false, err
+	})
+}
+
+// pruneUsage deletes usage, history and losses of the days before one.
+func (w *Writer) pruneUsage(ctx context.Context, before int64) error {
+	changed := false
+	err := w.repeat(ctx, func(t *txn) (bool, error) {
+		n, err := t.deleteUsage(before)
+		changed = changed || n > 0
+		return n == 0, err
+	})
+	if err != nil || !changed {
+		return err
+	}
+	return w.pruneNames(ctx, before)
+}
+
+// deleteUsage deletes a part of the oldest day before one. Its history goes
+// with the last part.
+func (t *txn) deleteUsage(before int64) (int64, error) {
+	var day *int64
+	if _, err := t.get("SELECT min(day) FROM (SELECT min(day) AS day FROM t_usage UNION ALL SELECT min(day) FROM t_history)", nil, &day); err != nil {
+		return 0, err
+	}
+	if day == nil || *day >= before {
+		return t.change("DELETE FROM t_loss WHERE id IN (SELECT id FROM t_loss WHERE done < ? LIMIT ?)", before*microsADay, pruneStep)
+	}
+	if err := t.setMeta("usage_from", *day+1); err != nil {
+		return 0, err
+	}
+	n, err := t.change(`DELETE FROM t_usage WHERE day = ?1 AND (host, step, user, identity) IN
+		(SELECT host, step, user, identity FROM t_usage WHERE day = ?1 LIMIT ?2)`, *day, pruneStep)
+	if err != nil || n == pruneStep {
+		return n, err
+	}
+	m, err := t.change("DELETE FROM t_history WHERE day = ?", *day)
+	return n + m, err
+}
+
+// pruneNames deletes jobs, steps and identities that nothing refers to.
+func (w *Writer) pruneNames(ctx context.Context, day int64) error {
+	for _, p := range []struct{ table, query string }{
+		{"t_step", `DELETE FROM t_step WHERE id > ?1 AND id <= ?2 AND ?3
+			AND NOT EXISTS (SELECT 1 FROM t_usage WHERE step = t_step.id AND step <> 0)
+			AND NOT EXISTS (SELECT 1 FROM t_run WHERE step = t_step.id AND step <> 0)`},
+		{"t_job", `DELETE FROM t_job WHERE id > ?1 AND id <= ?2 AND NOT EXISTS (SELECT 1 FROM t_step WHERE job = t_job.id)
+			AND NOT EXISTS (SELECT 1 FROM t_job_host WHERE job = t_job.id AND ifnull(done, begin) / 86400000000 >= ?3)`},
+		{"t_identity", `DELETE FROM t_identity WHERE id > ?1 AND id <= ?2 AND day < ?3
+			AND id NOT IN (SELECT identity FROM t_run WHERE flags & 1 AND id < ?3 * 86400000000)`},
+	} {
+		if err := w.walk(ctx, p.table, p.query, day); err != nil {
+			return fmt.Errorf("pruning %s: %w", p.table, err)
+		}
+	}
+	return w.do(ctx, func(t *txn) error {
+		_, err := t.exec("DELETE FROM t_job_host WHERE job NOT IN (SELECT id FROM t_job)")
+		return err
+	})
+}
+
+// fit deletes the oldest until the file is within Options.MaxBytes.
+func (w *Writer) fit(ctx context.Context, now time.Time) error {
+	for w.opts.MaxBytes > 0 {
+		size, err := w.size(ctx)
+		if err != nil || size <= w.opts.MaxBytes {
+			return err
+		}
+		shrunk, err := w.shrink(ctx, now)
+		if err != nil {
+			return err
+		}
+		if err := w.vacuum(ctx); err != nil {
+			return err
+		}
+		if !shrunk {
+			w.opts.Logger.Warn("index: it is larger than allowed although only today's sums are left", "bytes", size, "max_bytes", w.opts.MaxBytes)
+			return nil
+		}
+	}
+	return nil
+}
+
+// shrink deletes some of the oldest runs, or when there are none, the oldest
+// day of usage but not today's.
+func (w *Writer) shrink(ctx context.Context, now time.Time) (bool, error) {
+	const steps = 5
+	var runs, usage int64
+	var last int64
+	for range steps {
+		if err := w.do(ctx, func(t *txn) error {
+			n, err := t.deleteRuns(now.UnixMicro())
+			runs += n
+			if err == nil {
+				_, err = t.get("SELECT ifnull(max(value), 0) FROM t_meta WHERE key = 'runs_from'", nil, &last)
+			}
+			return err
+		}); err != nil {
+			return false, err
+		}
+	}
+	if runs > 0 {
+		return true, w.pruneCommands(ctx, last)
+	}
+	err := w.do(ctx, func(t *txn) (err error) {
+		usage, err = t.deleteUsage(dayOf(now.UnixMicro()))
+		return err
+	})
+	if err != nil || usage == 0 {
+		return false, err
+	}
+	return true, w.pruneNames(ctx, dayOf(now.UnixMicro()))
+}
+
+// size is what the file's used pages take.
+func (w *Writer) size(ctx context.Context) (bytes int64, err error) {
+	err = w.do(ctx, func(t *txn) error {
+		_, err := t.get(`SELECT (p.page_count - f.freelist_count) * s.page_size
+			FROM pragma_page_count p, pragma_freelist_count f, pragma_page_size s`, nil, &bytes)
+		return err
+	})
+	return bytes, err
+}
+
+// vacuum gives free pages back to the file system, some at a time, and then
+// empties the write-ahead log into the file as far as readers let it.
+func (w *Writer) vacuum(ctx context.Context) error {
+	free := int64(-1)
+	err := w.repeat(ctx, func(t *txn) (bool, error) {
+		before := free
+		if _, err := t.get("SELECT freelist_count FROM pragma_freelist_count", nil, &free); err != nil || free == 0 || free == before {
+			return true, err
+		}
+		// The pragma frees a page a row: it must be read to its end.
+		return false, t.each("PRAGMA incremental_vacuum(256)", nil, func(func(...any) error) error { return nil })
+	})
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stmts == nil {
+		return nil
+	}
+	_, err = w.conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA wal_checkpoint(PASSIVE)")
+	if err != nil {
+		return explain(w.opts.Path, err)
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package index
+
+import (
+	"fmt"
+
+	"procmon"
+)
+
+// Starts outside of this range are no times of runs, and could not be kept
+// apart as row numbers.
+const (
+	minStart = int64(microsADay)
+	maxStart = int64(1) << 53
+)
+
+// maxShift is how many runs may begin in the same microsecond. Runs found
+// alive share starts, since those are told in hundredths of a second.
+const maxShift = 1 << 14
+
+func (t *txn) record(r *procmon.Record) error {
+	switch {
+	case r.Run != nil:
+		return t.run(r)
+	case r.Loss != nil:
+		return t.loss(r)
+	case r.Summary != nil:
+		return t.summary(r)
+	case r.Status != nil:
+		return t.seen(r.Host, r.Time.UnixMicro())
+	}
+	return &refusal{"a record of nothing"}
+}
+
+func (t *txn) loss(r *procmon.Record) error {
+	host, err := t.host(r.Host)
+	if err != nil {
+		return err
+	}
+	l := r.Loss
+	var cpu, count any
+	if l.CPU >= 0 {
+		cpu = l.CPU
+	}
+	if l.Count > 0 {
+		count = bytesOf(l.Count)
+	}
+	_, err = t.exec(`INSERT OR IGNORE INTO t_loss (host, life, seq, begin, done, cpu, reason, source, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		host, r.Time.UnixNano(), bytesOf(r.Seq), microsOf(l.From), microsOf(l.To), cpu, clean(l.Reason), known(l.Where), count)
+	return err
+}
+
+// run stores what one record tells of a run.
+func (t *txn) run(r *procmon.Record) error {
+	run := r.Run
+	if run.Process == nil {
+		return &refusal{"a run without a process"}
+	}
+	start := run.Start.UnixMicro()
+	if start < minStart || start > maxStart {
+		return &refusal{fmt.Sprintf("a run that began at %s", run.Start)}
+	}
+	if r.Phase > procmon.End {
+		return &refusal{fmt.Sprintf("a record of phase %d", r.Phase)}
+	}
+	key := liveKeyOf(r.Boot, run.Process)
+	row, err := t.find(r, start, key)
+	if err != nil {
+		return err
+	}
+	if row == nil {
+		row, err = t.add(r, start)
+	} else {
+		err = t.goOn(r, row)
+	}
+	if err != nil {
+		return err
+	}
+	if row.flags&flagOpen != 0 {
+		return t.keepLive(key, r, row)
+	}
+	return t.dropLive(key)
+}
+
+// find looks for the row of a run that may have one already. A run told in one
+// record has none, unless the record is given again: then add finds it.
+func (t *txn) find(r *procmon.Record, start int64, key liveKey) (*runRow, error) {
+	id, live := t.w.cache.live[key]
+	if id != 0 {
+		if row, err := t.readRun(id); row != nil || err != nil {
+			return row, err
+		}
+	}
+	if r.Phase == procmon.Whole && !live {
+		return nil, nil
+	}
+	host, err := t.host(r.Host)
+	if err != nil {
+		return nil, err
+	}
+	return t.probe(start, host, r.Run.Process.Run.Process.PID)
+}
+
+// add makes the row of a run and counts it on the day of its start. When the
+// run has a row all the same, that one is told.
+func (t *txn) add(r *procmon.Record, start int64) (*runRow, error) {
+	row, err := t.newRun(r, start)
+	if err != nil {
+		return nil, err
+	}
+	when, diff := row.tell(r)
+	other, err := t.insertRun(row)
+	if err != nil {
+		return nil, err
+	}
+	if other != nil {
+		return other, t.goOn(r, other)
+	}
+	t.book(row, start, &sums{runs: 1, first: start, last: start})
+	if r.Phase != procmon.Start {
+		t.book(row, when, diff)
+	}
+	return row, nil
+}
+
+// goOn brings a run's row up to what r says, and books the difference. A run
+// that has ended stays as it is.
+func (t *txn) goOn(r *procmon.Record, row *runRow) error {
+	if row.flags&flagOpen == 0 || r.Phase == procmon.Start {
+		return nil
+	}
+	if _, err := t.jobOf(&r.Run.Job, row.host); err != nil { // more may be known by now
+		return err
+	}
+	when, diff := row.tell(r)
+	t.book(row, when, diff)
+	return t.updateRun(row)
+}
+
+// book adds to the sums of a run's keys on the UTC day of a time.
+func (t *txn) book(row *runRow, micros int64, s *sums) {
+	addTo(t.usage, usageKey{dayOf(micros), row.host, row.step, row.user, row.identity}, s)
+}

@@ -1,0 +1,144 @@
+package index
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+)
+
+// txn is one transaction and the sums that it is going to book.
+type txn struct {
+	w        *Writer
+	usage    map[usageKey]*sums
+	recharge map[int64]map[int64]bool // jobs whose charge changed, with the charges concerned
+}
+
+// do runs work in one transaction. A cancelled context keeps it from
+// beginning, but a transaction once begun is brought to its end: it is short,
+// and a statement that can be interrupted costs a goroutine each.
+func (w *Writer) do(ctx context.Context, work func(*txn) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stmts == nil {
+		return errors.New("index: the writer is closed")
+	}
+	t := &txn{w: w, usage: make(map[usageKey]*sums), recharge: make(map[int64]map[int64]bool)}
+	if err := t.perform(work); err != nil {
+		// What the caches learned from this transaction never came to be.
+		w.cache = newCache()
+		return explain(w.opts.Path, err)
+	}
+	return nil
+}
+
+func (t *txn) perform(work func(*txn) error) (err error) {
+	if _, err := t.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			// After some errors SQLite has rolled back by itself, and says so here.
+			t.exec("ROLLBACK")
+		}
+	}()
+	if t.w.cache.live == nil {
+		if err := t.loadLive(); err != nil {
+			return err
+		}
+	}
+	if err := work(t); err != nil {
+		return err
+	}
+	_, err = t.exec("COMMIT")
+	return err
+}
+
+// stmt prepares each query once in the life of the writer.
+func (t *txn) stmt(query string) (*sql.Stmt, error) {
+	if s, ok := t.w.stmts[query]; ok {
+		return s, nil
+	}
+	s, err := t.w.conn.PrepareContext(context.Background(), query)
+	if err == nil {
+		t.w.stmts[query] = s
+	}
+	return s, err
+}
+
+func (t *txn) exec(query string, args ...any) (sql.Result, error) {
+	s, err := t.stmt(query)
+	if err != nil {
+		return nil, err
+	}
+	return s.Exec(args...)
+}
+
+// change is exec for statements of which the number of changed rows counts.
+func (t *txn) change(query string, args ...any) (int64, error) {
+	res, err := t.exec(query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// insert is exec for statements that make a row with a new id.
+func (t *txn) insert(query string, args ...any) (id int64, err error) {
+	res, err := t.exec(query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.LastInsertId()
+}
+
+// get reads the first row into dst and says whether there is one.
+func (t *txn) get(query string, args []any, dst ...any) (bool, error) {
+	s, err := t.stmt(query)
+	if err != nil {
+		return false, err
+	}
+	err = s.QueryRow(args...).Scan(dst...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// each calls row for every row of a query; row scans it.
+func (t *txn) each(query string, args []any, row func(scan func(...any) error) error) error {
+	s, err := t.stmt(query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.Query(args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// setMeta keeps the greater of two numbers under key.
+func (t *txn) setMeta(key string, value int64) error {
+	_, err := t.exec(`INSERT INTO t_meta (key, value) VALUES (?, ?)
+		ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)`, key, value)
+	return err
+}
+
+// seen notes that host's writer ran at a time.
+func (t *txn) seen(host string, micros int64) error {
+	id, err := t.host(host)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec("UPDATE t_host SET seen = max(ifnull(seen, 0), ?) WHERE id = ?", micros, id)
+	return err
+}

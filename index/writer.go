@@ -1,0 +1,158 @@
+package index
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"sync"
+	"time"
+
+	"procmon"
+)
+
+// Options say which index a Writer writes and how long it keeps what.
+type Options struct {
+	Path      string           // of the SQLite file; its directory must be there
+	Host      string           // this host's name, for Heartbeat and JobShare
+	Boot      string           // this boot's id; tells Live which runs can still go on
+	Group     string           // group that may read the index; empty: leave it
+	KeepRuns  time.Duration    // how long single runs are kept, 0: for ever
+	KeepUsage time.Duration    // how long daily sums and losses are kept, 0: for ever
+	MaxBytes  int64            // how large the file may grow, 0: without limit
+	Logger    *slog.Logger     // nil: none
+	Now       func() time.Time // nil: time.Now
+}
+
+// Writer writes an index. One goroutine calls Write; the other methods may be
+// called by others at the same time, and then wait for one another.
+type Writer struct {
+	opts Options
+	db   *sql.DB
+
+	mu    sync.Mutex // guards what follows and orders transactions
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt // of conn, by their text
+	cache cache
+	line  []byte // the command line in the making
+}
+
+// Open opens the index for writing, and makes or migrates it where needed. The
+// files belong to root and Options.Group with mode 0640.
+func Open(ctx context.Context, opts Options) (*Writer, error) {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Host == "" {
+		return nil, fmt.Errorf("index %s: no host name given", opts.Path)
+	}
+	if err := prepareFile(opts.Path, opts.Group, opts.Logger); err != nil {
+		return nil, err
+	}
+	dsn, err := fileURI(opts.Path, url.Values{
+		"_journal_mode": {"WAL"},
+		"_synchronous":  {"NORMAL"},
+		"_busy_timeout": {"5000"},
+		"_txlock":       {"immediate"},
+		"_auto_vacuum":  {"incremental"},
+		"_cache_size":   {"-16000"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	w := &Writer{opts: opts, db: openDB(dsn, true), stmts: make(map[string]*sql.Stmt), cache: newCache()}
+	w.db.SetMaxOpenConns(1)
+	if err := w.start(ctx); err != nil {
+		return nil, errors.Join(explain(opts.Path, err), w.db.Close())
+	}
+	return w, nil
+}
+
+func (w *Writer) start(ctx context.Context) error {
+	if err := migrate(ctx, w.db); err != nil {
+		return err
+	}
+	// A log that once grew long is cut back when it is next begun anew.
+	if _, err := w.db.ExecContext(ctx, "PRAGMA journal_size_limit = 16777216"); err != nil {
+		return err
+	}
+	if err := protect(w.opts.Path, w.opts.Group, w.opts.Logger); err != nil {
+		return err
+	}
+	var err error
+	w.conn, err = w.db.Conn(ctx)
+	return err
+}
+
+// Close ends the writer. The write-ahead log stays, emptied into the file, so
+// that readers without write access can go on.
+func (w *Writer) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var errs []error
+	for _, s := range w.stmts {
+		errs = append(errs, s.Close())
+	}
+	w.stmts = nil
+	return errors.Join(append(errs, w.conn.Close(), w.db.Close())...)
+}
+
+// Heartbeat notes that a writer for this host ran at t.
+func (w *Writer) Heartbeat(ctx context.Context, t time.Time) error {
+	return w.do(ctx, func(tx *txn) error { return tx.seen(w.opts.Host, t.UnixMicro()) })
+}
+
+// LastSeen is the newest time at which a writer for this host surely ran; the
+// zero time when there was none yet.
+func (w *Writer) LastSeen(ctx context.Context) (time.Time, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var seen sql.NullInt64
+	err := w.conn.QueryRowContext(ctx, "SELECT max(seen) FROM t_host WHERE name = ?", clean(w.opts.Host)).Scan(&seen)
+	if err != nil {
+		return time.Time{}, explain(w.opts.Path, err)
+	}
+	return timeOf(seen), nil
+}
+
+// Write stores records in one transaction. Its error contract is the package's.
+func (w *Writer) Write(ctx context.Context, records []procmon.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	var bad []error
+	err := w.do(ctx, func(tx *txn) error {
+		bad = nil
+		for i := range records {
+			var refused *refusal
+			switch err := tx.record(&records[i]); {
+			case errors.As(err, &refused):
+				bad = append(bad, err)
+			case err != nil:
+				return err
+			}
+		}
+		if err := tx.flush(); err != nil {
+			return err
+		}
+		return tx.seen(w.opts.Host, w.opts.Now().UnixMicro())
+	})
+	if err != nil || len(bad) == 0 {
+		return err
+	}
+	now := w.opts.Now()
+	return &procmon.LostError{
+		Loss: procmon.Loss{Count: uint64(len(bad)), CPU: -1, From: now, To: now, Reason: procmon.LossRejected, Where: "index"},
+		Err:  fmt.Errorf("index: %w", bad[0]),
+	}
+}
+
+// refusal is why one record can never be stored.
+type refusal struct{ why string }
+
+func (r *refusal) Error() string { return r.why }
