@@ -5,12 +5,14 @@ type EventKind uint8
 
 // The kinds of event.
 const (
-	EventExec  EventKind = iota + 1 // Process is set
-	EventFork                       // Proc was forked from Parent and shares its image until it execs
-	EventExit                       // Proc ended; Wait is known, counters are not yet
-	EventFinal                      // counters of Proc are final: Used is set
-	EventLost                       // Loss is set
-	EventMark                       // Reader has handed on everything before Time
+	EventExec   EventKind = iota + 1 // Process is set
+	EventFork                        // Proc was forked from Parent and shares its image until it execs
+	EventExit                        // Proc ended; Wait is known, counters are not yet
+	EventFinal                       // counters of Proc are final: Used is set
+	EventLost                        // Loss is set
+	EventMark                        // Reader has handed on everything before Time
+	EventFound                       // Process was found alive at Time, by a census
+	EventCensus                      // a census is complete: what it did not find is gone
 )
 
 // Event is what a source hands on. Events of one reader come in the order of
@@ -23,6 +25,6 @@ type Event struct {
 	Parent  ProcessID // EventFork
 	Wait    uint32    // EventExit: as wait(2) has it
 	Used    Counters  // EventFinal: over the whole life of Proc
-	Process *Process  // EventExec; the source does not touch it again
+	Process *Process  // EventExec, EventFound; never written to again
 	Loss    *Loss     // EventLost
 }

@@ -99,6 +99,7 @@ type LiveRun struct {
 	Run    Run
 	Booked Usage   // of processes that have ended or exec'ed
 	Owned  []Owned // its live processes, its first one too
+	Silent bool    // no Start record of it was written
 }
 
 // Owned is a process that a run owns.

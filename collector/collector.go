@@ -1,0 +1,355 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"procmon"
+)
+
+// Config wires a Collector. Store, JobEnds and JobShares may be nil: then runs
+// are adopted anew after a restart, and jobs get no summary.
+type Config struct {
+	Host    string
+	Boot    string // boot id
+	Version string // of the program, for status records
+	Capture string // name of the source, for status and loss records
+
+	Source     Source
+	Census     Census
+	Clock      Clock
+	Jobs       JobMapper
+	Identifier Identifier
+	UserName   func(uid uint32) string // may be slow; "" for no such user
+	Sinks      []SinkConfig
+	Store      Store
+	JobEnds    JobEnds
+	JobShares  JobShares
+
+	Record     func(p *procmon.Process, job *procmon.Job) bool
+	StartAfter time.Duration // a run still going after this gives a start record
+	NamingWait time.Duration // how long a record waits for its application; 0: 2 s
+	FinalWait  time.Duration // how long an ended process waits for its counters; 0: 2 s
+	QueueBytes int           // what may wait between source and Live
+	Logger     *slog.Logger
+}
+
+// Collector joins a source to its sinks.
+type Collector struct {
+	cfg     Config
+	live    *Live
+	events  *Queue[procmon.Event]
+	naming  *namer
+	outputs []*output
+	losses  lossBook
+	counts  Counts
+	calls   chan func() // run by the loop between events
+
+	pendingStart []*run // began and without a start record, oldest first
+	seq          atomic.Uint64
+	scanning     bool
+	rescan       bool // a loss asked for a census
+}
+
+// New makes a Collector. Nothing runs before Run.
+func New(cfg Config) *Collector {
+	if cfg.NamingWait == 0 {
+		cfg.NamingWait = 2 * time.Second
+	}
+	if cfg.FinalWait == 0 {
+		cfg.FinalWait = 2 * time.Second
+	}
+	c := &Collector{cfg: cfg, events: NewQueue[procmon.Event](cfg.QueueBytes), calls: make(chan func())}
+	live := LiveConfig{
+		Readers: cfg.Source.Readers(), Job: cfg.Jobs.Job, Record: cfg.Record,
+		Wall: cfg.Clock.Wall, Alive: cfg.Census.Alive,
+	}
+	if cfg.Source.Finals() {
+		live.FinalWait = procmon.BootNS(cfg.FinalWait)
+	}
+	c.live = NewLive(live)
+	for _, s := range cfg.Sinks {
+		c.outputs = append(c.outputs, newOutput(s, &c.losses, cfg.Logger))
+	}
+	c.naming = newNamer(&c.cfg, &c.counts, &c.losses, c.send)
+	return c
+}
+
+// Run collects until ctx ends, then drains what it has within the time that
+// drain allows, and closes the sinks. It fails when the source fails.
+func (c *Collector) Run(ctx context.Context, drain time.Duration) error {
+	if err := c.resume(ctx); err != nil {
+		return err
+	}
+	var outputs, stages sync.WaitGroup
+	sinkCtx, stopSinks := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopSinks()
+	for _, o := range c.outputs {
+		outputs.Go(func() { o.run(sinkCtx) })
+	}
+	namingDone := make(chan struct{})
+	go func() { defer close(namingDone); c.naming.run(sinkCtx) }()
+	c.status("start")
+
+	sourceCtx, stopSource := context.WithCancel(ctx)
+	defer stopSource()
+	failed := make(chan error, 1)
+	stages.Go(func() { failed <- c.cfg.Source.Run(sourceCtx, c.emit) })
+	c.census(sourceCtx, &stages)
+	if c.cfg.JobEnds != nil && c.cfg.JobShares != nil {
+		stages.Go(func() { c.watchJobs(sourceCtx) })
+	}
+	err := c.loop(ctx, sourceCtx, failed, &stages)
+	stopSource()
+	c.finish(&stages, namingDone, drain)
+	time.AfterFunc(drain, stopSinks)
+	outputs.Wait()
+	for _, o := range c.outputs {
+		err = errors.Join(err, o.Sink.Close())
+	}
+	return err
+}
+
+// resume takes up what an earlier collector left.
+func (c *Collector) resume(ctx context.Context) error {
+	if c.cfg.Store == nil {
+		return nil
+	}
+	mine, others, err := c.cfg.Store.Live(ctx)
+	if err != nil {
+		return fmt.Errorf("read live runs: %w", err)
+	}
+	seen, err := c.cfg.Store.LastSeen(ctx)
+	if err != nil {
+		return fmt.Errorf("read last time: %w", err)
+	}
+	c.live.Restore(mine)
+	for i := range others { // of a boot that is over: the machine went down with them
+		r := others[i].Run
+		r.Unknown, r.End = true, seen
+		if r.End.Before(r.Start) {
+			r.End = r.Start
+		}
+		if others[i].Booked != (procmon.Usage{}) {
+			r.Usage = &others[i].Booked
+		}
+		c.naming.put(&pending{run: r, phase: endPhase(!others[i].Silent), boot: r.Process.Boot, at: time.Now()})
+	}
+	if !seen.IsZero() {
+		c.losses.add(procmon.Loss{CPU: -1, From: seen, To: time.Now(), Reason: procmon.LossStopped, Where: c.cfg.Capture})
+	}
+	return nil
+}
+
+// emit is called by the source. It never waits.
+func (c *Collector) emit(e *procmon.Event) {
+	cost := 256
+	if p := e.Process; p != nil {
+		cost += 1024 + len(p.Args) + len(p.Env)
+	}
+	// Marks carry no run and must pass, or nothing behind them could be applied.
+	if c.events.Push(*e, cost) || e.Kind == procmon.EventMark {
+		return
+	}
+	c.losses.count(procmon.LossQueue, c.cfg.Capture, -1, 1, time.Now())
+}
+
+func (c *Collector) loop(ctx, sourceCtx context.Context, failed <-chan error, stages *sync.WaitGroup) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	saved, hour := time.Now(), time.Now()
+	var buf []procmon.Event
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("source %s ended: %w", c.cfg.Capture, err)
+		case f := <-c.calls:
+			f()
+		case <-c.events.Ready():
+			buf = c.events.Pop(buf[:0], 4096)
+			c.apply(buf)
+			clear(buf)
+		case now := <-tick.C:
+			c.tell(now)
+			if c.rescan && !c.scanning {
+				c.rescan = false
+				c.census(sourceCtx, stages)
+			}
+			if c.cfg.Store != nil && now.Sub(saved) >= time.Minute {
+				saved = now
+				c.save(sourceCtx)
+			}
+			if now.Sub(hour) >= time.Hour {
+				hour = now
+				c.status("hourly")
+			}
+		}
+	}
+}
+
+func (c *Collector) apply(events []procmon.Event) {
+	for i := range events {
+		e := &events[i]
+		switch e.Kind {
+		case procmon.EventLost:
+			c.losses.add(*e.Loss)
+			c.rescan = c.rescan || asksForCensus(e.Loss.Reason)
+		case procmon.EventExec:
+			c.counts.Execs.Add(1)
+			c.live.Apply(e)
+		default:
+			c.live.Apply(e)
+		}
+	}
+	c.advance()
+}
+
+// asksForCensus says whether after such a loss the picture of what is alive may
+// be wrong.
+func asksForCensus(reason string) bool {
+	return reason == procmon.LossBuffer || reason == procmon.LossQueue
+}
+
+func (c *Collector) advance() {
+	for _, ch := range c.live.Advance() {
+		r := ch.run
+		if !ch.ended {
+			c.counts.Runs.Add(1)
+			r.name = c.naming.ask(r.Process)
+			if !r.startSent {
+				c.pendingStart = append(c.pendingStart, r)
+			}
+			continue
+		}
+		if r.name == nil {
+			r.name = c.naming.ask(r.Process)
+		}
+		c.naming.put(&pending{run: r.Run, name: r.name, phase: endPhase(r.startSent), boot: c.cfg.Boot, at: r.End})
+	}
+	if n := c.live.UsageLost(); n > 0 {
+		c.losses.count(procmon.LossUsage, c.cfg.Capture, -1, n, time.Now())
+	}
+	c.counts.Live.Store(uint64(c.live.Processes()))
+}
+
+func endPhase(started bool) procmon.Phase {
+	if started {
+		return procmon.End
+	}
+	return procmon.Whole
+}
+
+// tell does what is due at a time of day: start records and losses.
+func (c *Collector) tell(now time.Time) {
+	n := 0
+	for _, r := range c.pendingStart {
+		if !r.End.IsZero() {
+			n++
+			continue // ended within StartAfter: one record tells it whole
+		}
+		// An adopted run may have begun long ago: what counts is how long it is known.
+		if now.Sub(r.name.asked) < c.cfg.StartAfter {
+			break
+		}
+		r.startSent = true
+		c.naming.put(&pending{run: r.Run, name: r.name, phase: procmon.Start, boot: c.cfg.Boot, at: r.Start})
+		n++
+	}
+	rest := copy(c.pendingStart, c.pendingStart[n:])
+	clear(c.pendingStart[rest:])
+	c.pendingStart = c.pendingStart[:rest]
+	c.tellLosses()
+}
+
+func (c *Collector) tellLosses() {
+	for _, l := range c.losses.take() {
+		c.counts.lost(&l)
+		c.cfg.Logger.Warn("lost", "count", l.Count, "reason", l.Reason, "where", l.Where, "from", l.From, "to", l.To)
+		c.deliver(procmon.Record{Time: l.To, Loss: &l})
+	}
+}
+
+func (c *Collector) status(action string) {
+	c.deliver(procmon.Record{Time: time.Now(), Status: &procmon.Status{
+		Action: action, Version: c.cfg.Version, Source: c.cfg.Capture, Counts: c.Stats(),
+	}})
+}
+
+// deliver gives a record to every output.
+func (c *Collector) deliver(r procmon.Record) {
+	r.Boot = c.cfg.Boot
+	r.Seq = c.seq.Add(1)
+	c.send(item{record: r})
+}
+
+func (c *Collector) send(it item) {
+	it.record.Host = c.cfg.Host
+	for _, o := range c.outputs {
+		o.push(it)
+	}
+}
+
+func (c *Collector) save(ctx context.Context) {
+	if err := c.cfg.Store.SaveLive(ctx, c.live.Snapshot()); err != nil {
+		c.cfg.Logger.Error("live runs could not be saved; a restart now would adopt them anew", "error", err)
+	}
+}
+
+// census begins a scan of /proc; its events go the way of the source's.
+func (c *Collector) census(ctx context.Context, stages *sync.WaitGroup) {
+	begin := c.cfg.Clock.Now()
+	c.scanning = true
+	c.live.BeginCensus(begin)
+	reader := c.live.CensusReader()
+	stages.Go(func() {
+		var batch []procmon.Event
+		hand := func(done bool) {
+			events := batch
+			batch = nil
+			c.call(ctx, func() {
+				for i := range events {
+					c.live.Apply(&events[i])
+				}
+				if done {
+					c.live.EndCensus()
+					c.scanning = false
+				}
+				c.advance()
+			})
+		}
+		err := c.cfg.Census.Scan(ctx, func(at procmon.BootNS, p *procmon.Process) {
+			batch = append(batch,
+				procmon.Event{Kind: procmon.EventFound, Reader: reader, Time: at, Process: p},
+				procmon.Event{Kind: procmon.EventMark, Reader: reader, Time: at})
+			if len(batch) >= 256 {
+				hand(false)
+			}
+		})
+		if err != nil && ctx.Err() == nil {
+			c.cfg.Logger.Error("census failed", "error", err)
+		} else {
+			batch = append(batch, procmon.Event{Kind: procmon.EventCensus, Reader: reader, Time: c.cfg.Clock.Now()})
+		}
+		hand(true)
+	})
+}
+
+// call runs f between two events of the loop, and waits for it.
+func (c *Collector) call(ctx context.Context, f func()) {
+	done := make(chan struct{})
+	select {
+	case c.calls <- func() { f(); close(done) }:
+		<-done
+	case <-ctx.Done():
+	}
+}

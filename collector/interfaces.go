@@ -1,0 +1,76 @@
+package collector
+
+import (
+	"context"
+	"time"
+
+	"procmon"
+)
+
+// Source sees what programs are started.
+type Source interface {
+	// Run hands on events until ctx ends or the source fails. Emit copies the
+	// event, never blocks, and is called by one goroutine at a time. The source
+	// gathers from the moment it was made, so that nothing is missed before Run.
+	Run(ctx context.Context, emit func(*procmon.Event)) error
+	// Readers is the number of readers; each sends EventMark at least once a
+	// second.
+	Readers() int
+	// Finals says whether every exit is followed by an EventFinal.
+	Finals() bool
+}
+
+// Census finds what is alive: at the start, and after a loss.
+type Census interface {
+	// Scan gives each process with the time at which it was read, ascending.
+	Scan(ctx context.Context, found func(at procmon.BootNS, p *procmon.Process)) error
+	// Alive is called while a Scan may be going on.
+	Alive(id procmon.ProcessID) bool
+}
+
+// Clock relates the kernel's time to the time of day.
+type Clock interface {
+	Now() procmon.BootNS
+	Wall(procmon.BootNS) time.Time
+}
+
+// JobMapper says which job a process is in, from its bytes alone. Parent is
+// the job of the run that it was started from.
+type JobMapper interface {
+	Job(p *procmon.Process, parent procmon.Job) procmon.Job
+}
+
+// Identifier says which application a process is. It may read files; it is
+// given up on after NamingWait.
+type Identifier interface {
+	Identify(ctx context.Context, p *procmon.Process) procmon.Application
+}
+
+// Sink takes records. Write returns nil when they are kept, *procmon.LostError
+// when they never will be, and any other error for "not now".
+type Sink interface {
+	Write(ctx context.Context, batch []procmon.Record) error
+	Close() error
+}
+
+// Store keeps live runs over a restart.
+type Store interface {
+	// Live gives the runs of this boot, to go on with, and of earlier ones.
+	Live(ctx context.Context) (thisBoot, otherBoots []procmon.LiveRun, err error)
+	SaveLive(ctx context.Context, runs []procmon.LiveRun) error
+	// LastSeen is the newest time at which a collector surely ran; zero: never.
+	LastSeen(ctx context.Context) (time.Time, error)
+}
+
+// JobEnds knows which jobs have ended on this host.
+type JobEnds interface {
+	// Ended gives the jobs that have ended and are not done yet: facts only.
+	Ended(ctx context.Context) ([]procmon.JobSummary, error)
+	// Done notes that a job's summary is written.
+	Done(key procmon.JobKey) error
+}
+
+// JobShares adds up what a job used on this host.
+type JobShares interface {
+	JobShare(ctx context.Context, key procmon.JobKey) (procmon.JobSummary, error)
+}

@@ -1,0 +1,399 @@
+package collector
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"procmon"
+)
+
+// LiveConfig is what Live asks of others. The functions are called from within
+// Advance; all but Alive must be quick.
+type LiveConfig struct {
+	Readers   int            // of the source
+	FinalWait procmon.BootNS // how long an ended process waits for its counters; 0: the source has none
+	Job       func(p *procmon.Process, parent procmon.Job) procmon.Job
+	Record    func(p *procmon.Process, job *procmon.Job) bool // whose runs are recorded
+	Wall      func(procmon.BootNS) time.Time
+	Alive     func(procmon.ProcessID) bool // asked of a process that ended without counters
+}
+
+// Live knows the runs that go on. It is told of events, in any order between
+// readers, and applies them in the order of their times once every reader has
+// marked that nothing older can come. It has no clock and does no I/O.
+//
+// A run owns its process, and what is forked from it until that execs. It ends
+// when the last process that it owns has ended or exec'ed.
+type Live struct {
+	cfg   LiveConfig
+	marks []procmon.BootNS // one a reader; the last is the census
+	held  []procmon.Event
+
+	procs   map[int32]*proc
+	jobs    map[procmon.JobKey]int // live runs of each job
+	leaving []leaving
+	changes []Change
+
+	saved     map[int32]*savedProc // of an earlier collector, not found yet
+	savedRuns []*run
+	orphans   []procmon.Event // found, forked, and their parent not known yet
+	scan      uint64          // number of the census going on or last
+	usageLost uint64
+	applied   procmon.BootNS
+	unmatched uint64 // exits and finals of processes that are not tracked: excluded ones, mostly
+}
+
+// Change is something that happened to a run.
+type Change struct {
+	run   *run
+	ended bool // false: it began
+}
+
+// run is a run that goes on.
+type run struct {
+	procmon.Run
+	first     *proc // its first process, nil once that ended or exec'ed
+	owned     int   // live processes
+	booked    procmon.Usage
+	measured  bool // booked holds something that was measured
+	startSent bool // its start line is out
+	name      *naming
+}
+
+// proc is a live process that belongs to a run.
+type proc struct {
+	id    procmon.ProcessID
+	run   *run
+	since procmon.Counters // its counters when the run got it
+	scan  uint64           // the last census that met it, or that was going on when it came
+
+	exited, final bool
+	exitAt        procmon.BootNS
+	exit          procmon.Exit
+	finalAt       procmon.BootNS
+	used          procmon.Counters
+}
+
+// leaving is a process of which only one of exit and counters has come.
+type leaving struct {
+	proc     *proc
+	deadline procmon.BootNS
+}
+
+type savedProc struct {
+	id    procmon.ProcessID
+	run   *run
+	first bool
+	since procmon.Counters
+}
+
+const never = procmon.BootNS(math.MaxUint64)
+
+// NewLive makes a Live that knows of no run.
+func NewLive(cfg LiveConfig) *Live {
+	l := &Live{
+		cfg: cfg, marks: make([]procmon.BootNS, cfg.Readers+1),
+		procs: map[int32]*proc{}, jobs: map[procmon.JobKey]int{}, saved: map[int32]*savedProc{},
+	}
+	l.marks[cfg.Readers] = never
+	return l
+}
+
+// Apply takes an event. It is held until every reader's mark has passed its
+// time.
+func (l *Live) Apply(e *procmon.Event) {
+	if e.Kind == procmon.EventMark {
+		l.marks[e.Reader] = max(l.marks[e.Reader], e.Time)
+		return
+	}
+	l.held = append(l.held, *e)
+}
+
+// BeginCensus opens a census: what it finds is sent as events of CensusReader,
+// with its marks, and ends with EventCensus. Until then later events are held.
+func (l *Live) BeginCensus(at procmon.BootNS) {
+	l.scan++
+	l.marks[l.cfg.Readers] = at
+}
+
+// CensusReader is the reader number of a census's events.
+func (l *Live) CensusReader() int { return l.cfg.Readers }
+
+// EndCensus is called after the census's last event was given to Apply.
+func (l *Live) EndCensus() { l.marks[l.cfg.Readers] = never }
+
+// Advance applies what can be applied and tells what changed. The result holds
+// until the next call.
+func (l *Live) Advance() []Change {
+	clear(l.changes)
+	l.changes = l.changes[:0]
+	horizon := slices.Min(l.marks)
+	if horizon == never {
+		return nil // a source without readers
+	}
+	slices.SortStableFunc(l.held, func(a, b procmon.Event) int {
+		switch {
+		case a.Time < b.Time:
+			return -1
+		case a.Time > b.Time:
+			return 1
+		}
+		return 0
+	})
+	n := 0
+	for n < len(l.held) && l.held[n].Time < horizon {
+		l.apply(&l.held[n])
+		n++
+	}
+	rest := copy(l.held, l.held[n:])
+	clear(l.held[rest:])
+	l.held = l.held[:rest]
+	l.applied = max(l.applied, horizon)
+	l.expire(horizon)
+	return l.changes
+}
+
+// Applied is the time up to which everything is applied.
+func (l *Live) Applied() procmon.BootNS { return l.applied }
+
+// Processes is the number of processes that belong to runs.
+func (l *Live) Processes() int { return len(l.procs) }
+
+// Held is the number of events that wait for a mark.
+func (l *Live) Held() int { return len(l.held) }
+
+// RunsOf is the number of live runs of a job.
+func (l *Live) RunsOf(key procmon.JobKey) int { return l.jobs[key] }
+
+// UsageLost counts, since the last call, the processes that ended and whose
+// counters never came.
+func (l *Live) UsageLost() uint64 {
+	n := l.usageLost
+	l.usageLost = 0
+	return n
+}
+
+func (l *Live) apply(e *procmon.Event) {
+	switch e.Kind {
+	case procmon.EventExec:
+		l.exec(e)
+	case procmon.EventFork:
+		l.fork(e.Proc, e.Parent, e.Time)
+	case procmon.EventExit:
+		l.exit(e)
+	case procmon.EventFinal:
+		l.finals(e)
+	case procmon.EventFound:
+		l.found(e)
+	case procmon.EventCensus:
+		l.settle(e)
+	}
+}
+
+// exec begins a run and takes its process from the run that had it.
+func (l *Live) exec(e *procmon.Event) {
+	p := e.Process
+	pr := l.procs[p.Run.Process.PID]
+	if pr != nil && !pr.id.Same(p.Run.Process) {
+		l.lost(pr, e.Time) // its exit was not seen
+		pr = nil
+	}
+	if pr != nil && p.Run.Process.Start == 0 {
+		p.Run.Process.Start = pr.id.Start
+	}
+	parent, job := l.origin(p, pr)
+	if pr != nil {
+		l.leave(pr, p.Before, e.Time)
+	}
+	l.begin(p, parent, job, p.Before)
+}
+
+// origin tells from which run a process was started, and its job.
+func (l *Live) origin(p *procmon.Process, pr *proc) (parent procmon.RunID, job procmon.Job) {
+	switch {
+	case pr != nil && pr.run.first == pr: // it execs again: the same parent, and the job so far
+		return pr.run.Parent, pr.run.Job
+	case pr != nil:
+		return pr.run.Process.Run, pr.run.Job
+	}
+	if up := l.procs[p.PPID]; up != nil && p.PPID != 0 {
+		return up.run.Process.Run, up.run.Job
+	}
+	return parent, job
+}
+
+// begin makes a run of a process, if its runs are recorded.
+func (l *Live) begin(p *procmon.Process, parent procmon.RunID, parentJob procmon.Job, since procmon.Counters) *run {
+	job := l.cfg.Job(p, parentJob)
+	if !l.cfg.Record(p, &job) {
+		return nil
+	}
+	r := &run{Run: procmon.Run{Process: p, Parent: parent, Job: job, Start: p.Time, Adopted: p.Run.Exec == 0}}
+	r.first = l.own(r, p.Run.Process, since)
+	l.jobs[job.Key()]++
+	l.changes = append(l.changes, Change{run: r})
+	return r
+}
+
+// own gives a process to a run.
+func (l *Live) own(r *run, id procmon.ProcessID, since procmon.Counters) *proc {
+	pr := &proc{id: id, run: r, since: since, scan: l.scan}
+	l.procs[id.PID] = pr
+	r.owned++
+	return pr
+}
+
+func (l *Live) fork(child, parent procmon.ProcessID, at procmon.BootNS) {
+	if old := l.procs[child.PID]; old != nil {
+		if old.id.Same(child) {
+			return // told twice: found by a census first
+		}
+		l.lost(old, at)
+	}
+	if up := l.procs[parent.PID]; up != nil {
+		l.own(up.run, child, procmon.Counters{})
+	}
+}
+
+func (l *Live) exit(e *procmon.Event) {
+	pr := l.procs[e.Proc.PID]
+	if pr == nil || !pr.id.Same(e.Proc) {
+		l.unmatched++
+		return
+	}
+	pr.exited, pr.exitAt, pr.exit = true, e.Time, procmon.ParseWait(e.Wait)
+	if pr.final || l.cfg.FinalWait == 0 {
+		l.depart(pr)
+		return
+	}
+	l.leaving = append(l.leaving, leaving{pr, e.Time + l.cfg.FinalWait})
+}
+
+// finalSlack is how far the start that counters tell, reckoned back from their
+// arrival, may lie from the process's own.
+const finalSlack = 2 * procmon.TicksPerSecond
+
+func (l *Live) finals(e *procmon.Event) {
+	pr := l.procs[e.Proc.PID]
+	if pr == nil || pr.final || !near(pr.id.Start, e.Proc.Start) {
+		l.unmatched++
+		return
+	}
+	pr.final, pr.finalAt, pr.used = true, e.Time, e.Used
+	if pr.exited {
+		l.depart(pr)
+		return
+	}
+	l.leaving = append(l.leaving, leaving{pr, e.Time + l.cfg.FinalWait})
+}
+
+func near(a, b procmon.Ticks) bool {
+	return a == 0 || b == 0 || (a <= b+finalSlack && b <= a+finalSlack)
+}
+
+// expire lets go of processes that waited too long for the other half. A
+// leader that exits before its threads is still alive then: it waits on.
+func (l *Live) expire(now procmon.BootNS) {
+	kept := l.leaving[:0]
+	for _, w := range l.leaving {
+		pr := w.proc
+		switch {
+		case l.procs[pr.id.PID] != pr: // gone as it should
+		case now < w.deadline:
+			kept = append(kept, w)
+		case pr.exited && l.cfg.Alive(pr.id):
+			kept = append(kept, leaving{pr, now + 30*l.cfg.FinalWait})
+		default:
+			l.depart(pr)
+		}
+	}
+	clear(l.leaving[len(kept):])
+	l.leaving = kept
+}
+
+// depart ends a process of which all is known that ever will be.
+func (l *Live) depart(pr *proc) {
+	at := pr.exitAt
+	if pr.final && (!pr.exited || pr.finalAt > at+1e9) {
+		at = pr.finalAt // its threads outlived the leader
+	}
+	if pr.exited && pr.run.first == pr {
+		exit := pr.exit
+		pr.run.Exit = &exit
+	}
+	if pr.final {
+		l.leave(pr, pr.used, at)
+		return
+	}
+	if l.cfg.FinalWait != 0 {
+		l.usageLost++
+	}
+	l.leave(pr, pr.since, at)
+}
+
+// lost ends a process whose end was not seen.
+func (l *Live) lost(pr *proc, at procmon.BootNS) {
+	if pr.exited || pr.final {
+		l.depart(pr)
+		return
+	}
+	pr.run.Unknown = true
+	l.usageLost++
+	l.leave(pr, pr.since, at)
+}
+
+// leave takes a process from its run, with its counters as they are then.
+func (l *Live) leave(pr *proc, used procmon.Counters, at procmon.BootNS) {
+	r := pr.run
+	if l.procs[pr.id.PID] == pr {
+		delete(l.procs, pr.id.PID)
+	}
+	if used != pr.since {
+		r.measured = true
+		r.booked = book(r.booked, pr.since, used)
+	} else if pr.final {
+		r.measured = true
+	}
+	if r.first == pr {
+		r.first = nil
+	}
+	if r.owned--; r.owned == 0 {
+		l.end(r, at)
+	}
+}
+
+func (l *Live) end(r *run, at procmon.BootNS) {
+	r.End = l.cfg.Wall(at)
+	if r.End.Before(r.Start) {
+		r.End = r.Start
+	}
+	if r.measured {
+		usage := r.booked
+		r.Usage = &usage
+	}
+	if key := r.Job.Key(); l.jobs[key] > 1 {
+		l.jobs[key]--
+	} else {
+		delete(l.jobs, key)
+	}
+	l.changes = append(l.changes, Change{run: r, ended: true})
+}
+
+// book adds what a process used between two readings of its counters.
+func book(u procmon.Usage, since, used procmon.Counters) procmon.Usage {
+	cpu := max(0, used.CPU-since.CPU)
+	user, system := max(0, used.User-since.User), max(0, used.System-since.System)
+	if ticks := user + system; ticks > 0 {
+		// The tick only samples: it says how the exact time is split.
+		user = time.Duration(float64(cpu) * float64(user) / float64(ticks))
+	} else {
+		user = cpu
+	}
+	u.User += user
+	u.System += cpu - user
+	u.MaxRSS = max(u.MaxRSS, used.MaxRSS)
+	u.Read += used.Read - min(used.Read, since.Read)
+	u.Write += used.Write - min(used.Write, since.Write)
+	return u
+}

@@ -1,0 +1,37 @@
+package collector
+
+import (
+	"sync/atomic"
+
+	"procmon"
+)
+
+// Counts are the collector's own figures, since its start.
+type Counts struct {
+	Execs   atomic.Uint64 // execve events, of every user
+	Runs    atomic.Uint64 // runs recorded, adopted ones included
+	Live    atomic.Uint64 // processes that belong to runs, now
+	Lost    atomic.Uint64 // events lost, as far as their number is known
+	Gaps    atomic.Uint64 // losses of which the number is not known
+	Unnamed atomic.Uint64 // records that went out before their application was known
+	Hung    atomic.Uint64 // look-ups that did not come back in time
+	Jobs    atomic.Uint64 // job summaries written
+}
+
+func (c *Counts) lost(l *procmon.Loss) {
+	switch {
+	case l.Count == 0:
+		c.Gaps.Add(1)
+	case l.Reason != procmon.LossForeign:
+		c.Lost.Add(l.Count)
+	}
+}
+
+// Stats gives the figures by their names in status records.
+func (c *Collector) Stats() map[string]uint64 {
+	n := &c.counts
+	return map[string]uint64{
+		"execs": n.Execs.Load(), "runs": n.Runs.Load(), "live_processes": n.Live.Load(), "lost": n.Lost.Load(),
+		"gaps": n.Gaps.Load(), "unnamed": n.Unnamed.Load(), "hung_lookups": n.Hung.Load(), "job_summaries": n.Jobs.Load(),
+	}
+}

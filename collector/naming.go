@@ -1,0 +1,211 @@
+package collector
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"procmon"
+)
+
+// naming is the name of a run to come.
+type naming struct {
+	process *procmon.Process
+	asked   time.Time
+	done    chan struct{} // closed when app and user are set
+	app     procmon.Application
+	user    string
+
+	taken bool // by a worker; guarded by namer.mu
+	late  bool // given up while a worker had it; guarded by namer.mu
+}
+
+// pending is a record on its way through naming, in order.
+type pending struct {
+	run     procmon.Run
+	name    *naming // nil: the run has its name
+	phase   procmon.Phase
+	boot    string
+	at      time.Time
+	barrier *barrier // set: no record
+}
+
+// Bounds of the naming stage.
+const (
+	maxPending = 32 << 20 // bytes of records that may wait, about
+	maxAsked   = 8192     // names that may be asked for at once
+	namers     = 2        // workers
+	maxHung    = 16       // workers that may hang in a dead filesystem before no more are started
+)
+
+// namer gives runs their application and user. Workers ask for the names; one
+// goroutine hands the records on in order, each when it is named or has waited
+// long enough. A worker that hangs is replaced by another.
+type namer struct {
+	cfg     *Config
+	counts  *Counts
+	losses  *lossBook
+	deliver func(item)
+	asked   chan *naming
+	records *Queue[*pending]
+	closing chan struct{}
+
+	mu   sync.Mutex // guards hung, and the marked fields of every naming
+	hung int
+}
+
+func newNamer(cfg *Config, counts *Counts, losses *lossBook, deliver func(item)) *namer {
+	return &namer{
+		cfg: cfg, counts: counts, losses: losses, deliver: deliver,
+		asked: make(chan *naming, maxAsked), records: NewQueue[*pending](maxPending), closing: make(chan struct{}),
+	}
+}
+
+// ask begins to name a process. It never waits: with too many names asked for
+// already, the process stays unknown.
+func (n *namer) ask(p *procmon.Process) *naming {
+	name := &naming{process: p, asked: time.Now(), done: make(chan struct{})}
+	select {
+	case n.asked <- name:
+	default:
+		name.app = procmon.Application{Kind: procmon.KindUnknown}
+		n.counts.Unnamed.Add(1)
+		close(name.done)
+	}
+	return name
+}
+
+// put appends a record, or counts it as lost.
+func (n *namer) put(p *pending) {
+	cost := 0
+	if p.barrier == nil {
+		cost = recordCost(&p.run)
+	}
+	if !n.records.Push(p, cost) {
+		n.losses.count(procmon.LossQueue, "naming", -1, 1, p.at)
+	}
+}
+
+// recordCost is about what a run's record holds in memory.
+func recordCost(r *procmon.Run) int {
+	cost := 2048
+	if r.Process != nil {
+		cost += len(r.Process.Args) + len(r.Process.Env)
+	}
+	return cost
+}
+
+// close lets run return once every record is handed on.
+func (n *namer) close() { close(n.closing) }
+
+func (n *namer) run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for range namers {
+		go n.work(ctx)
+	}
+	var buf []*pending
+	for {
+		buf = n.records.Pop(buf[:0], 256)
+		for i, p := range buf {
+			n.hand(ctx, p)
+			buf[i] = nil
+		}
+		if len(buf) > 0 {
+			continue
+		}
+		select {
+		case <-n.records.Ready():
+		case <-n.closing:
+			if n.records.Len() == 0 {
+				return
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// hand waits for a record's name and delivers it.
+func (n *namer) hand(ctx context.Context, p *pending) {
+	if p.barrier != nil {
+		n.deliver(item{barrier: p.barrier})
+		return
+	}
+	run := p.run
+	if p.name != nil {
+		if n.wait(ctx, p.name) {
+			run.Application, run.UserName = p.name.app, p.name.user
+		} else {
+			run.Application = procmon.Application{Kind: procmon.KindUnknown}
+			n.counts.Unnamed.Add(1)
+		}
+	}
+	n.deliver(item{record: procmon.Record{Time: p.at, Boot: p.boot, Phase: p.phase, Run: &run}})
+}
+
+// wait says whether the name came in time.
+func (n *namer) wait(ctx context.Context, name *naming) bool {
+	select {
+	case <-name.done:
+		return true
+	default:
+	}
+	timer := time.NewTimer(time.Until(name.asked.Add(n.cfg.NamingWait)))
+	defer timer.Stop()
+	select {
+	case <-name.done:
+		return true
+	case <-timer.C:
+		n.giveUp(ctx, name)
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// giveUp replaces the worker that hangs on a name.
+func (n *namer) giveUp(ctx context.Context, name *naming) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !name.taken || name.late || n.hung >= maxHung {
+		return
+	}
+	name.late = true
+	n.hung++
+	n.counts.Hung.Add(1)
+	go n.work(ctx)
+}
+
+func (n *namer) work(ctx context.Context) {
+	for {
+		var name *naming
+		select {
+		case name = <-n.asked:
+		case <-ctx.Done():
+			return
+		}
+		n.mu.Lock()
+		name.taken = true
+		n.mu.Unlock()
+		if n.name(ctx, name) {
+			return // replaced meanwhile
+		}
+	}
+}
+
+// name asks for one name and says whether it came too late.
+func (n *namer) name(ctx context.Context, name *naming) (late bool) {
+	limited, cancel := context.WithTimeout(ctx, n.cfg.NamingWait)
+	name.app = n.cfg.Identifier.Identify(limited, name.process)
+	cancel()
+	if name.process.UID != procmon.NoUID {
+		name.user = n.cfg.UserName(name.process.UID)
+	}
+	close(name.done)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if name.late {
+		n.hung--
+	}
+	return name.late
+}

@@ -1,0 +1,147 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"procmon"
+)
+
+// SinkConfig is a sink and the queue in front of it.
+type SinkConfig struct {
+	Name   string
+	Sink   Sink
+	Bytes  int           // what may wait, about
+	Linger time.Duration // how long a batch gathers before it is written; 0: written at once
+}
+
+// item is what travels to the sinks: a record, or a barrier behind records.
+type item struct {
+	record  procmon.Record
+	barrier *barrier
+}
+
+// maxBatch is the most records that a sink is given at once.
+const maxBatch = 1000
+
+// output is one sink with its own queue and goroutine: a slow sink delays
+// nobody else.
+type output struct {
+	SinkConfig
+	queue   *Queue[item]
+	losses  *lossBook
+	logger  *slog.Logger
+	closing chan struct{}
+	failing bool // the last write did not succeed: said once, not at every try
+}
+
+func newOutput(cfg SinkConfig, losses *lossBook, logger *slog.Logger) *output {
+	return &output{SinkConfig: cfg, queue: NewQueue[item](cfg.Bytes), losses: losses, logger: logger, closing: make(chan struct{})}
+}
+
+// push hands an item on, or counts its record as lost to this sink.
+func (o *output) push(it item) {
+	cost := 512
+	switch {
+	case it.barrier != nil:
+		cost = 0
+	case it.record.Run != nil:
+		cost = recordCost(it.record.Run)
+	}
+	if o.queue.Push(it, cost) {
+		return
+	}
+	if it.barrier != nil {
+		it.barrier.wg.Done()
+		return
+	}
+	if it.record.Loss == nil || it.record.Loss.Where != o.Name { // a loss of this sink's own must not breed losses
+		o.losses.count(procmon.LossQueue, o.Name, -1, 1, time.Now())
+	}
+}
+
+// close lets run return once everything is written.
+func (o *output) close() { close(o.closing) }
+
+func (o *output) run(ctx context.Context) {
+	var items []item
+	var batch []procmon.Record
+	for {
+		items = o.queue.Pop(items[:0], maxBatch)
+		if len(items) == 0 {
+			select {
+			case <-o.queue.Ready():
+				o.linger(ctx)
+			case <-o.closing:
+				if o.queue.Len() == 0 {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+			continue
+		}
+		batch = batch[:0]
+		for i := range items {
+			if items[i].barrier == nil {
+				batch = append(batch, items[i].record)
+				continue
+			}
+			o.write(ctx, batch)
+			batch = batch[:0]
+			items[i].barrier.wg.Done()
+		}
+		o.write(ctx, batch)
+		clear(items)
+		clear(batch)
+	}
+}
+
+// linger lets a batch gather.
+func (o *output) linger(ctx context.Context) {
+	if o.Linger == 0 {
+		return
+	}
+	timer := time.NewTimer(o.Linger)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-o.closing:
+	case <-ctx.Done():
+	}
+}
+
+// write gives a batch to the sink until it is taken or lost.
+func (o *output) write(ctx context.Context, batch []procmon.Record) {
+	if len(batch) == 0 {
+		return
+	}
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 15*time.Second) {
+		err := o.Sink.Write(ctx, batch)
+		if err == nil {
+			if o.failing {
+				o.failing = false
+				o.logger.Info("sink works again", "sink", o.Name)
+			}
+			return
+		}
+		var lost *procmon.LostError
+		if errors.As(err, &lost) {
+			o.losses.add(lost.Loss)
+			o.logger.Error("sink lost records", "sink", o.Name, "error", err)
+			return
+		}
+		if !o.failing {
+			o.failing = true
+			o.logger.Error("sink does not take records; they wait", "sink", o.Name, "error", err)
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			o.losses.count(procmon.LossSink, o.Name, -1, uint64(len(batch)), time.Now())
+			return
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package procfs
+
+import (
+	"bytes"
+	"strings"
+
+	"procmon"
+)
+
+// Parser turns Raws into Processes. It remembers texts that many processes
+// share, cgroups above all, so that a hundred thousand processes of one job
+// hold them once. It is not safe for concurrent use.
+type Parser struct {
+	texts   map[string]string
+	cgroups map[string][]procmon.Cgroup
+}
+
+// maxShared bounds each of a Parser's memories; a full one is begun anew.
+const maxShared = 8192
+
+// NewParser makes an empty Parser.
+func NewParser() *Parser {
+	return &Parser{texts: map[string]string{}, cgroups: map[string][]procmon.Cgroup{}}
+}
+
+// Process turns r into a Process that shares no memory with it. Run.Exec,
+// Boot, Time and Ancestors are for the caller to set. A part that was read but
+// can't be understood counts as missing.
+func (ps *Parser) Process(r *Raw) *procmon.Process {
+	p := &procmon.Process{
+		UID: procmon.NoUID, EUID: procmon.NoUID, GID: procmon.NoUID, LoginUID: procmon.NoUID,
+		ArgsBytes: r.ArgsBytes, ArgsCount: r.ArgsCount, Missing: r.Missing,
+	}
+	p.Run.Process.PID = r.PID
+	// Arguments and environment live as long as the run: one allocation for both.
+	kept := bytes.Clone(r.buf[:r.size[secArgs]+r.size[secEnv]])
+	p.Args, p.Env = kept[:r.size[secArgs]:r.size[secArgs]], kept[r.size[secArgs]:]
+	p.Exe, p.ExeDeleted = strings.CutSuffix(ps.text(r.section(secExe)), " (deleted)")
+	p.Cwd = ps.text(r.section(secCwd))
+	p.MountNS = parseNamespace(r.section(secMountNS))
+	if p.Missing&procmon.MissingCgroup == 0 {
+		ps.setCgroups(p, r.section(secCgroup))
+	}
+	if p.Missing&procmon.MissingStat == 0 {
+		ps.setStat(p, r.section(secStat))
+	}
+	if p.Missing&procmon.MissingStatus == 0 {
+		s, err := ParseStatus(r.section(secStatus))
+		if err != nil {
+			p.Missing |= procmon.MissingStatus
+		}
+		p.UID, p.EUID, p.GID = s.UID, s.EUID, s.GID
+	}
+	return p
+}
+
+func (ps *Parser) setStat(p *procmon.Process, b []byte) {
+	s, err := ParseStat(b)
+	if err != nil {
+		p.Missing |= procmon.MissingStat
+		return
+	}
+	p.Comm, p.PPID, p.SID, p.TTY, p.NoExec = s.Comm, s.PPID, s.Session, s.TTY, s.NoExec
+	p.Run.Process.Start = s.Start
+	p.Before = procmon.Counters{CPU: s.User + s.System, User: s.User, System: s.System}
+}
+
+func (ps *Parser) setCgroups(p *procmon.Process, b []byte) {
+	if groups, ok := ps.cgroups[string(b)]; ok {
+		p.Cgroups = groups
+		return
+	}
+	groups, err := ParseCgroup(b)
+	p.Cgroups = groups
+	if err != nil {
+		p.Missing |= procmon.MissingCgroup
+		return
+	}
+	if len(ps.cgroups) >= maxShared {
+		clear(ps.cgroups)
+	}
+	ps.cgroups[string(b)] = groups
+}
+
+func (ps *Parser) text(b []byte) string {
+	if s, ok := ps.texts[string(b)]; ok {
+		return s
+	}
+	if len(ps.texts) >= maxShared {
+		clear(ps.texts)
+	}
+	s := string(b)
+	ps.texts[s] = s
+	return s
+}
+
+// parseNamespace reads the inode out of "mnt:[4026531841]" (namespaces(7)).
+func parseNamespace(b []byte) uint64 {
+	_, rest, ok := bytes.Cut(b, []byte(":["))
+	if !ok {
+		return 0
+	}
+	n, _ := parseUint(bytes.TrimSuffix(rest, []byte{']'}))
+	return n
+}
