@@ -143,7 +143,7 @@ func appendDone(path string, restart int) error {
 	if err != nil {
 		return err
 	}
-	_, err = h.WriteString("\n[" + blockDone + "]\nRESTART=" + strconv.Itoa(restart) + "\n.\n")
+	_, err = h.WriteString("\n" + blockDone + "\tRESTART=" + strconv.Itoa(restart) + "\t.\n")
 	return errors.Join(err, h.Close())
 }
 

@@ -40,7 +40,7 @@ type stamp struct {
 	unix   int64         // what the scheduler says; 0: nothing
 }
 
-// Blocks of a job's file.
+// Kinds of blocks.
 const (
 	blockBegin = "begin"
 	blockEnd   = "end"
@@ -48,40 +48,40 @@ const (
 )
 
 // maxValue is the longest value that is taken from a job's file, in bytes.
-const maxValue = 8192
+const maxValue = 4096
 
-// block is one event in a job's file.
+// block is one event: a line in a job's file.
 type block struct {
 	kind   string
 	values map[string]string
 }
 
-// parseBlocks reads a job's file. Each block starts with its kind in brackets
-// on a line of its own, holds KEY=VALUE lines, and is complete only with a line
-// ".". What is incomplete or not understood is left out: a block that was cut
-// short by a full disk spoils no other.
+// parseBlocks reads a job's file: one event a line, its kind and KEY=VALUE
+// fields parted by tabs, the last field a ".". What is incomplete or not
+// understood is left out: a line that a full disk cut short spoils no other.
 func parseBlocks(data []byte) []block {
 	var blocks []block
-	var b *block
 	for len(data) > 0 {
-		line, rest, complete := bytes.Cut(data, []byte{'\n'})
-		data = rest
-		switch {
-		case !complete:
-		case len(line) > 2 && line[0] == '[' && line[len(line)-1] == ']':
-			b = &block{kind: string(line[1 : len(line)-1]), values: make(map[string]string, 24)}
-		case b == nil:
-		case string(line) == ".":
-			blocks, b = append(blocks, *b), nil
-		default:
-			b.add(line)
+		var line []byte
+		line, data, _ = bytes.Cut(data, []byte{'\n'})
+		line, complete := bytes.CutSuffix(line, []byte("\t."))
+		if !complete {
+			continue
 		}
+		kind, fields, _ := bytes.Cut(line, []byte{'\t'})
+		b := block{kind: string(kind), values: make(map[string]string, 24)}
+		for len(fields) > 0 {
+			var field []byte
+			field, fields, _ = bytes.Cut(fields, []byte{'\t'})
+			b.add(field)
+		}
+		blocks = append(blocks, b)
 	}
 	return blocks
 }
 
-func (b *block) add(line []byte) {
-	key, value, ok := bytes.Cut(line, []byte{'='})
+func (b *block) add(field []byte) {
+	key, value, ok := bytes.Cut(field, []byte{'='})
 	if !ok || len(key) > 32 || len(value) == 0 || len(value) > maxValue || !utf8.Valid(value) || len(b.values) >= 64 {
 		return
 	}
