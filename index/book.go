@@ -105,7 +105,7 @@ func (t *txn) resum() error {
 	type part struct{ day, charge int64 }
 	parts := make(map[part]bool)
 	for job, charges := range t.recharge {
-		err := t.each("SELECT DISTINCT day FROM t_usage WHERE step <> 0 AND step IN (SELECT id FROM t_step WHERE job = ?)", []any{job},
+		err := t.each("SELECT DISTINCT day FROM t_usage WHERE step IN (SELECT id FROM t_step WHERE job = ?)", []any{job},
 			func(scan func(...any) error) error {
 				var day int64
 				err := scan(&day)

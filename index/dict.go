@@ -19,7 +19,7 @@ type cache struct {
 	steps    memo[stepKey, int64]
 	jobs     memo[procmon.Job, int64]
 	jobHosts memo[[2]int64, bool]
-	live     map[liveKey]int64 // open runs with a row in t_live, and their rows in t_run or 0; nil: not loaded
+	live     map[liveKey]liveState // open runs with a row in t_live; nil: not loaded
 }
 
 // The largest keys are applications and jobs, some hundred bytes each.

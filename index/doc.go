@@ -5,8 +5,8 @@
 // and need no write access. Runs, the daily sums over them and the open runs
 // change in one transaction, so that every table always agrees.
 //
-// Errors. Open and OpenReader wrap ErrNone, ErrNewer, ErrOlder, ErrDamaged or
-// ErrForeign, or the operating system's error, and say what to do. An error of
+// Errors. Open and OpenReader wrap ErrNone, ErrNewer, ErrOlder, ErrDamaged,
+// ErrForeign or ErrInUse, or the operating system's error, and say what to do. An error of
 // Writer.Write means "not now": nothing of the batch was stored and the same
 // batch can be given again. A *procmon.LostError means that some records can
 // never be stored; the others are. Writing a record twice changes nothing.
@@ -24,4 +24,5 @@ var (
 	ErrOlder   = errors.New("the index was written by an older procmon")
 	ErrDamaged = errors.New("the index is damaged or no SQLite file")
 	ErrForeign = errors.New("not an index of procmon")
+	ErrInUse   = errors.New("another process writes this index")
 )

@@ -17,7 +17,16 @@ const fileMode = 0o640
 // prepareFile makes the file with its owner and mode before SQLite does: the
 // -wal and -shm files take both from it.
 func prepareFile(path, group string, log *slog.Logger) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
+	// A file that is there is never opened here: see readable.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode)
+	if err == nil {
+		err = f.Close()
+	} else if st, e := os.Stat(path); e == nil {
+		if !st.Mode().IsRegular() {
+			return fmt.Errorf("index %s: %w: it is no regular file", path, ErrForeign)
+		}
+		err = mayWrite(path)
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("index %s: %w: make the directory %s first", path, err, filepath.Dir(path))
@@ -25,14 +34,6 @@ func prepareFile(path, group string, log *slog.Logger) error {
 		return fmt.Errorf("index %s: %w: run as root, or set another index path", path, err)
 	case err != nil:
 		return fmt.Errorf("index: %w", err)
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return fmt.Errorf("index: %w", err)
-	}
-	if !st.Mode().IsRegular() {
-		return fmt.Errorf("index %s: %w: it is no regular file", path, ErrForeign)
 	}
 	return protect(path, group, log)
 }

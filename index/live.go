@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"hash/crc32"
 
 	"procmon"
 )
@@ -20,9 +21,16 @@ func liveKeyOf(boot string, p *procmon.Process) liveKey {
 
 func (k liveKey) text() string { return procmon.EntityID(k.boot, k.run) }
 
+// liveState is the row of an open run in t_run, 0 when it has none yet, and a
+// checksum of its body, which most often is the same a minute later.
+type liveState struct {
+	run int64
+	sum uint32
+}
+
 // loadLive reads which runs are open. Rows that cannot be read go.
 func (t *txn) loadLive() error {
-	live := make(map[liveKey]int64)
+	live := make(map[liveKey]liveState)
 	var bad [][2]string
 	err := t.each("SELECT boot, key, ifnull(run, 0), body FROM t_live", nil, func(scan func(...any) error) error {
 		var boot, key string
@@ -36,7 +44,7 @@ func (t *txn) loadLive() error {
 			bad = append(bad, [2]string{boot, key})
 			return nil
 		}
-		live[liveKey{boot, l.Run.Process.Run}] = run
+		live[liveKey{boot, l.Run.Process.Run}] = liveState{run, crc32.ChecksumIEEE(body)}
 		return nil
 	})
 	if err != nil {
@@ -68,13 +76,17 @@ func (t *txn) putLive(key liveKey, run int64, l *procmon.LiveRun) error {
 	if err != nil {
 		return &refusal{"an open run that is no JSON: " + err.Error()}
 	}
+	state := liveState{run, crc32.ChecksumIEEE(body)}
+	if t.w.cache.live[key] == state {
+		return nil
+	}
 	var row any
 	if run != 0 {
 		row = run
 	}
 	_, err = t.exec("INSERT OR REPLACE INTO t_live (boot, key, run, body) VALUES (?, ?, ?, ?)", key.boot, key.text(), row, string(body))
 	if err == nil {
-		t.w.cache.live[key] = run
+		t.w.cache.live[key] = state
 	}
 	return err
 }
@@ -82,14 +94,14 @@ func (t *txn) putLive(key liveKey, run int64, l *procmon.LiveRun) error {
 // keepLive remembers that a run goes on. What is known of its processes by
 // SaveLive stays.
 func (t *txn) keepLive(key liveKey, r *procmon.Record, row *runRow) error {
-	run, ok := t.w.cache.live[key]
-	if ok && run == row.id {
+	state, ok := t.w.cache.live[key]
+	if ok && state.run == row.id {
 		return nil
 	}
 	if ok {
 		_, err := t.exec("UPDATE t_live SET run = ? WHERE boot = ? AND key = ?", row.id, key.boot, key.text())
 		if err == nil {
-			t.w.cache.live[key] = row.id
+			t.w.cache.live[key] = liveState{row.id, state.sum}
 		}
 		return err
 	}
@@ -132,8 +144,8 @@ func (w *Writer) SaveLive(ctx context.Context, runs []procmon.LiveRun) error {
 				return err
 			}
 		}
-		for key, row := range t.w.cache.live {
-			if key.boot == w.opts.Boot && row == 0 && !kept[key] {
+		for key, state := range t.w.cache.live {
+			if key.boot == w.opts.Boot && state.run == 0 && !kept[key] {
 				if err := t.dropLive(key); err != nil {
 					return err
 				}
@@ -145,7 +157,7 @@ func (w *Writer) SaveLive(ctx context.Context, runs []procmon.LiveRun) error {
 
 // liveRow finds the row of an open run, 0 when it has none yet.
 func (t *txn) liveRow(key liveKey, run *procmon.Run) (row int64, ended bool, err error) {
-	if row = t.w.cache.live[key]; row != 0 {
+	if row = t.w.cache.live[key].run; row != 0 {
 		return row, false, nil
 	}
 	host, err := t.host(t.w.opts.Host)

@@ -78,8 +78,19 @@ func (t *txn) deleteRuns(before int64) (int64, error) {
 // pruneCommands deletes the command lines that no run has any more: last used
 // before the day of the oldest run, but for those of open runs.
 func (w *Writer) pruneCommands(ctx context.Context, before int64) error {
-	return w.walk(ctx, "t_command", `DELETE FROM t_command WHERE id > ?1 AND id <= ?2 AND day < ?3
-		AND id NOT IN (SELECT command FROM t_run WHERE id < ?3 * 86400000000)`, dayOf(before))
+	// Texts have days, not times: once a day is enough.
+	day, swept := dayOf(before), int64(0)
+	if err := w.do(ctx, func(t *txn) error {
+		_, err := t.get("SELECT value FROM t_meta WHERE key = 'commands_from'", nil, &swept)
+		return err
+	}); err != nil || day <= swept {
+		return err
+	}
+	if err := w.walk(ctx, "t_command", `DELETE FROM t_command WHERE id > ?1 AND id <= ?2 AND day < ?3
+		AND id NOT IN (SELECT command FROM t_run WHERE id < ?3 * 86400000000)`, day); err != nil {
+		return err
+	}
+	return w.do(ctx, func(t *txn) error { return t.setMeta("commands_from", day) })
 }
 
 // walk runs a deletion over all ids of a table, a step at a time; ?1 and ?2
@@ -139,10 +150,18 @@ func (t *txn) deleteUsage(before int64) (int64, error) {
 
 // pruneNames deletes jobs, steps and identities that nothing refers to.
 func (w *Writer) pruneNames(ctx context.Context, day int64) error {
+	oldest := int64(maxStart) // of the runs that have ended; they may be kept longer than usage
+	if err := w.do(ctx, func(t *txn) error {
+		_, err := t.get("SELECT id FROM t_run WHERE flags & 1 = 0 ORDER BY id LIMIT 1", nil, &oldest)
+		return err
+	}); err != nil {
+		return err
+	}
+	day = min(day, dayOf(oldest))
 	for _, p := range []struct{ table, query string }{
 		{"t_step", `DELETE FROM t_step WHERE id > ?1 AND id <= ?2 AND ?3
-			AND NOT EXISTS (SELECT 1 FROM t_usage WHERE step = t_step.id AND step <> 0)
-			AND NOT EXISTS (SELECT 1 FROM t_run WHERE step = t_step.id AND step <> 0)`},
+			AND NOT EXISTS (SELECT 1 FROM t_usage WHERE step = t_step.id)
+			AND NOT EXISTS (SELECT 1 FROM t_run WHERE step = t_step.id)`},
 		{"t_job", `DELETE FROM t_job WHERE id > ?1 AND id <= ?2 AND NOT EXISTS (SELECT 1 FROM t_step WHERE job = t_job.id)
 			AND NOT EXISTS (SELECT 1 FROM t_job_host WHERE job = t_job.id AND ifnull(done, begin) / 86400000000 >= ?3)`},
 		{"t_identity", `DELETE FROM t_identity WHERE id > ?1 AND id <= ?2 AND day < ?3

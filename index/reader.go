@@ -131,9 +131,14 @@ func (r *Reader) info(ctx context.Context, info *Info) error {
 }
 
 // readable turns the usual reasons why a file cannot be read into errors that
-// say so; SQLite would only say that it is unable to open the file.
+// say so; SQLite would only say that it is unable to open the file. It does not
+// open the file: closing it again would drop the locks that SQLite holds on it
+// elsewhere in this process (fcntl_locking(2)).
 func readable(path string) error {
-	f, err := os.Open(path)
+	st, err := os.Stat(path)
+	if err == nil {
+		err = mayRead(path)
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("index %s: %w: is the path right, and has procmond run?", path, ErrNone)
@@ -142,8 +147,7 @@ func readable(path string) error {
 	case err != nil:
 		return fmt.Errorf("index: %w", err)
 	}
-	defer f.Close()
-	if st, err := f.Stat(); err == nil && !st.Mode().IsRegular() {
+	if !st.Mode().IsRegular() {
 		return fmt.Errorf("index %s: %w: it is no regular file", path, ErrForeign)
 	}
 	return nil

@@ -84,9 +84,9 @@ func (t *txn) run(r *procmon.Record) error {
 // find looks for the row of a run that may have one already. A run told in one
 // record has none, unless the record is given again: then add finds it.
 func (t *txn) find(r *procmon.Record, start int64, key liveKey) (*runRow, error) {
-	id, live := t.w.cache.live[key]
-	if id != 0 {
-		if row, err := t.readRun(id); row != nil || err != nil {
+	state, live := t.w.cache.live[key]
+	if state.run != 0 {
+		if row, err := t.readRun(state.run); row != nil || err != nil {
 			return row, err
 		}
 	}

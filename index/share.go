@@ -45,7 +45,7 @@ func (t *txn) jobByKey(key procmon.JobKey, host int64) (*jobRow, error) {
 func (t *txn) shares(job, host int64, s *procmon.JobSummary) error {
 	return t.each(`SELECT a.name, a.version, a.kind, i.package, max(i.rules), sum(g.runs), sum(g.failed), sum(g.user_us), sum(g.sys_us),
 			max(g.rss), sum(g.read), sum(g.write)
-		FROM t_step s JOIN t_usage g ON g.step = s.id AND g.step <> 0 JOIN t_identity i ON i.id = g.identity JOIN t_app a ON a.id = i.app
+		FROM t_step s JOIN t_usage g ON g.step = s.id JOIN t_identity i ON i.id = g.identity JOIN t_app a ON a.id = i.app
 		WHERE s.job = ? AND g.host = ?
 		GROUP BY a.id, i.package ORDER BY sum(g.user_us) + sum(g.sys_us) DESC, sum(g.runs) DESC, a.id, i.package`,
 		[]any{job, host}, func(scan func(...any) error) error {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/url"
 	"sync"
@@ -31,6 +32,7 @@ type Options struct {
 type Writer struct {
 	opts Options
 	db   *sql.DB
+	lock io.Closer // held against other writers
 
 	mu    sync.Mutex // guards what follows and orders transactions
 	conn  *sql.Conn
@@ -54,6 +56,10 @@ func Open(ctx context.Context, opts Options) (*Writer, error) {
 	if err := prepareFile(opts.Path, opts.Group, opts.Logger); err != nil {
 		return nil, err
 	}
+	lock, err := lockFile(opts.Path + ".lock")
+	if err != nil {
+		return nil, fmt.Errorf("index %s: %w", opts.Path, err)
+	}
 	dsn, err := fileURI(opts.Path, url.Values{
 		"_journal_mode": {"WAL"},
 		"_synchronous":  {"NORMAL"},
@@ -63,12 +69,12 @@ func Open(ctx context.Context, opts Options) (*Writer, error) {
 		"_cache_size":   {"-16000"},
 	})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, lock.Close())
 	}
-	w := &Writer{opts: opts, db: openDB(dsn, true), stmts: make(map[string]*sql.Stmt), cache: newCache()}
+	w := &Writer{opts: opts, lock: lock, db: openDB(dsn, true), stmts: make(map[string]*sql.Stmt), cache: newCache()}
 	w.db.SetMaxOpenConns(1)
 	if err := w.start(ctx); err != nil {
-		return nil, errors.Join(explain(opts.Path, err), w.db.Close())
+		return nil, errors.Join(explain(opts.Path, err), w.db.Close(), lock.Close())
 	}
 	return w, nil
 }
@@ -94,12 +100,15 @@ func (w *Writer) start(ctx context.Context) error {
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.stmts == nil {
+		return nil
+	}
 	var errs []error
 	for _, s := range w.stmts {
 		errs = append(errs, s.Close())
 	}
 	w.stmts = nil
-	return errors.Join(append(errs, w.conn.Close(), w.db.Close())...)
+	return errors.Join(append(errs, w.conn.Close(), w.db.Close(), w.lock.Close())...)
 }
 
 // Heartbeat notes that a writer for this host ran at t.

@@ -126,7 +126,7 @@ CREATE TABLE t_run (
   flags    INTEGER NOT NULL,        -- see runflags.go
   missing  INTEGER NOT NULL         -- procmon.Missing
 );
-CREATE INDEX t_run_step ON t_run (step) WHERE step <> 0;
+CREATE INDEX t_run_step ON t_run (step);
 
 CREATE TABLE t_usage (
   day      INTEGER NOT NULL,
@@ -146,7 +146,7 @@ CREATE TABLE t_usage (
   last     INTEGER NOT NULL,
   PRIMARY KEY (day, host, step, user, identity)
 ) WITHOUT ROWID;
-CREATE INDEX t_usage_step ON t_usage (step) WHERE step <> 0;
+CREATE INDEX t_usage_step ON t_usage (step);
 
 CREATE TABLE t_history (
   day     INTEGER NOT NULL,
