@@ -29,7 +29,7 @@ func (s *search) find(m *Mapper, p *procmon.Process, parent *procmon.Job) {
 			s.job = procmon.Job{}
 			return
 		}
-	case s.byAncestor(), s.byParent(), s.byEnviron():
+	case s.byAncestor(), s.byParent(), s.byEnviron(), s.byParentsWord():
 	default:
 		return
 	}
@@ -142,14 +142,21 @@ func (s *search) byAncestor() bool {
 
 // byParent takes the parent's job, when that was not only its own word.
 func (s *search) byParent() bool {
-	if s.parent.None() || !s.parent.Evidence.Proved() {
-		return false
-	}
-	return s.accept(claim{
+	return s.parent.Evidence.Proved() && s.inParent(procmon.EvidenceParent)
+}
+
+// byParentsWord takes a parent's job that rests on its environment alone, for
+// a child with an empty one. It proves no more than the child's own would.
+func (s *search) byParentsWord() bool {
+	return s.parent.Evidence == procmon.EvidenceEnviron && s.inParent(procmon.EvidenceEnviron)
+}
+
+func (s *search) inParent(by procmon.Evidence) bool {
+	return !s.parent.None() && s.accept(claim{
 		scheduler: max(0, schedulerIndex(s.parent.Scheduler)),
 		rawID:     s.parent.RawID, sluid: s.parent.SLUID, step: s.parent.Step, task: s.parent.Task,
-		uid: s.parent.UID, hasUID: s.parent.By[procmon.JobUser].Proved(),
-	}, procmon.EvidenceParent)
+		uid: s.parent.UID, hasUID: s.parent.By[procmon.JobUser] >= by,
+	}, by)
 }
 
 // byEnviron believes the process itself, as a last resort.

@@ -2,6 +2,8 @@ package jobmap
 
 import "bytes"
 
+var batchStep = []byte(stepBatch)
+
 // slurmEnviron reads the variables that Slurm gives a task (srun(1), OUTPUT
 // ENVIRONMENT VARIABLES; src/common/env.c). In the tasks of a heterogeneous
 // job's later components SLURM_JOB_ID is the leader's id; which component it is
@@ -59,6 +61,9 @@ func slurmEnviron(env []byte, rawID string) (e envClaim) {
 		}
 	}
 	e.id, e.step = firstOf(e.id, oldID), firstOf(e.step, oldStep)
+	if len(e.step) == 0 && len(e.task) > 0 {
+		e.step = batchStep // up to 22.05 at least, the batch script's has a task and no step
+	}
 	e.check(leader)
 	return e
 }
