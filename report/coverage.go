@@ -9,11 +9,14 @@ import (
 
 // coverage sums what was lost in a range. A loss that reaches into the range
 // counts whole: when in its time the events were lost is not known.
-func coverage(ctx context.Context, db Querier, since, until time.Time) (Coverage, error) {
+// Losses of all hosts count unless some are given.
+func coverage(ctx context.Context, db Querier, since, until time.Time, hosts ...string) (Coverage, error) {
 	c := Coverage{From: since, To: until}
 	s := new(statement)
 	s.add(`SELECT reason, source, coalesce(sum("count"), 0), sum(coalesce("count", 0) = 0), count(DISTINCT host), min("from"), max("to")
-		FROM losses WHERE "to" >= ? AND "from" < ? GROUP BY reason, source ORDER BY 3 DESC, 1, 2`, unix(since), unix(until))
+		FROM losses`)
+	s.lossesIn(&c, hosts)
+	s.add(` GROUP BY reason, source ORDER BY 3 DESC, 1, 2`)
 	err := each(ctx, db, s, 7, func(raw []any) error {
 		l := Loss{
 			Reason: toText(raw[0]), Source: toText(raw[1]), Events: toInt(raw[2]), Uncounted: toInt(raw[3]),
@@ -26,14 +29,25 @@ func coverage(ctx context.Context, db Querier, since, until time.Time) (Coverage
 	if err != nil {
 		return c, err
 	}
-	return c, c.gaps(ctx, db)
+	return c, c.gaps(ctx, db, hosts)
+}
+
+func (s *statement) lossesIn(c *Coverage, hosts []string) {
+	s.add(` WHERE "to" >= ? AND "from" < ?`, unix(c.From), unix(c.To))
+	for i, host := range hosts {
+		s.add(map[bool]string{true: " AND host IN (?", false: ", ?"}[i == 0], host)
+	}
+	if len(hosts) > 0 {
+		s.add(")")
+	}
 }
 
 // gaps finds the times in which no daemon looked.
-func (c *Coverage) gaps(ctx context.Context, db Querier) error {
+func (c *Coverage) gaps(ctx context.Context, db Querier, hosts []string) error {
 	s := new(statement)
-	s.add(`SELECT host, "from", "to", count(*) OVER () FROM losses WHERE reason = ? AND "to" >= ? AND "from" < ?
-		ORDER BY "to" - "from" DESC, "from", host LIMIT ?`, procmon.LossStopped, unix(c.From), unix(c.To), MaxGaps)
+	s.add(`SELECT host, "from", "to", count(*) OVER () FROM losses`)
+	s.lossesIn(c, hosts)
+	s.add(` AND reason = ? ORDER BY "to" - "from" DESC, "from", host LIMIT ?`, procmon.LossStopped, MaxGaps)
 	return each(ctx, db, s, 4, func(raw []any) error {
 		c.Gaps = append(c.Gaps, Gap{toText(raw[0]), moment(toFloat(raw[1])), moment(toFloat(raw[2]))})
 		c.GapCount = int(toInt(raw[3]))

@@ -6,15 +6,15 @@ type measure struct {
 	sql string
 }
 
-// jobKey tells jobs apart: a requeued job is the same job again.
-const jobKey = `coalesce(cluster, '') || char(31) || coalesce(raw_job_id, sluid)`
+// oneJob tells jobs apart: a requeued job is the same job again.
+const oneJob = `coalesce(cluster, '') || char(31) || coalesce(raw_job_id, sluid)`
 
 // person is a user's name, or the number where no name is known.
 const person = `coalesce(user, CAST(uid AS TEXT))`
 
 var measures = []measure{
 	{Column{"versions", "Versions", List, "", 5}, `json_group_array(DISTINCT version) FILTER (WHERE version IS NOT NULL)`},
-	{Column{"jobs", "Jobs", Count, "?", 1}, `count(DISTINCT ` + jobKey + `)`},
+	{Column{"jobs", "Jobs", Count, "?", 1}, `count(DISTINCT ` + oneJob + `)`},
 	{Column{"users", "Users", Count, "?", 2}, `count(DISTINCT ` + person + `)`},
 	{Column{"runs", "Runs", Count, "?", 1}, `sum(runs)`},
 	{Column{"failed", "Failed", Count, "?", 6}, `sum(failed)`},

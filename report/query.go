@@ -78,6 +78,12 @@ type Query struct {
 	All bool
 
 	Now time.Time // the time of asking
+
+	// What the index has: single runs that started before RunsFrom and daily
+	// sums before UsageFrom were pruned; zero: nothing was.
+	RunsFrom, UsageFrom time.Time
+
+	only *jobKey // nil: all jobs
 }
 
 // normal is the query with everything implied written out.

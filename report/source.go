@@ -1,34 +1,28 @@
 package report
 
 import (
-	"context"
 	"fmt"
 	"time"
 )
 
-// kept says from when on each view has everything that there was.
-type kept struct {
-	usage, runs time.Time // zero: the view is empty
-}
-
 // choose finds the view that answers a query. The daily sums of usage do it
 // for whole UTC days, single runs for other ranges as long as they are kept;
 // then the range is widened to whole days, and the notes say so.
-func choose(ctx context.Context, db Querier, q *Query) (source string, notes []string, err error) {
-	k, err := oldest(ctx, db)
-	if err != nil {
-		return "", nil, err
+func choose(q *Query) (source string, notes []string) {
+	source = fromUsage
+	if !wholeDay(q.Since) || !wholeDay(q.Until) && q.Until.Before(q.Now) {
+		source = fromRuns
 	}
-	whole := wholeDay(q.Since) && (wholeDay(q.Until) || !q.Until.Before(q.Now))
-	if !whole && !k.runs.IsZero() && (!k.runs.After(q.Since) || !k.usage.Before(midnight(k.runs))) {
-		return fromRuns, nil, nil
-	}
-	if !whole {
+	if source == fromRuns && q.Since.Before(q.RunsFrom) {
+		source = fromUsage
 		q.widen()
-		notes = append(notes, fmt.Sprintf("Single runs are kept since %s only: the range is widened to whole days, UTC.",
-			k.runs.Format(time.DateOnly)))
+		notes = append(notes, fmt.Sprintf("Single runs are kept since %s only: the range is widened to whole days (UTC).",
+			q.RunsFrom.UTC().Format(time.RFC3339)))
 	}
-	return fromUsage, notes, nil
+	if q.Since.Before(q.UsageFrom) {
+		notes = append(notes, fmt.Sprintf("What ran before %s (UTC) is not in the index any more.", q.UsageFrom.UTC().Format(time.DateOnly)))
+	}
+	return source, notes
 }
 
 // widen makes a range whole UTC days.
@@ -49,18 +43,3 @@ func midnight(t time.Time) time.Time {
 
 // wholeDay says whether a UTC day begins at t.
 func wholeDay(t time.Time) bool { return t.Equal(midnight(t)) }
-
-// oldest asks each view for its oldest entry.
-func oldest(ctx context.Context, db Querier) (k kept, err error) {
-	s := new(statement)
-	s.add(`SELECT (SELECT epoch_day FROM usage ORDER BY epoch_day LIMIT 1) * ?, (SELECT run_id FROM runs ORDER BY run_id LIMIT 1) / 1e6`, secondsADay)
-	err = each(ctx, db, s, 2, func(raw []any) error {
-		for i, t := range []*time.Time{&k.usage, &k.runs} {
-			if raw[i] != nil {
-				*t = moment(toFloat(raw[i]))
-			}
-		}
-		return nil
-	})
-	return k, err
-}

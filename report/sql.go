@@ -65,12 +65,15 @@ func (s *statement) days(q *Query) {
 	}
 }
 
-// where adds the filters, the first one after the given word.
-func (s *statement) where(q *Query, word string) {
+// where adds the filters.
+func (s *statement) where(q *Query) {
+	s.add(" WHERE 1")
 	for _, f := range q.Filters {
-		s.add(word)
+		s.add(" AND ")
 		s.filter(f)
-		word = " AND "
+	}
+	if q.only != nil {
+		s.key(q.only)
 	}
 }
 
@@ -124,9 +127,9 @@ func grouped(source string, q *Query, order string) *statement {
 	s.add("count(*) OVER () FROM (")
 	s.facts(source, q)
 	s.add(")")
-	s.where(q, " WHERE ")
+	s.where(q)
 	if q.leavesOut() {
-		s.add(map[bool]string{true: " AND NOT ", false: " WHERE NOT "}[len(q.Filters) > 0] + leftOut)
+		s.add(" AND NOT " + leftOut)
 	}
 	for i := range q.By {
 		s.add(fmt.Sprintf("%s d%d", map[bool]string{true: " GROUP BY", false: ","}[i == 0], i))
@@ -161,7 +164,7 @@ func totals(source string, q *Query) *statement {
 	s.add("count(*) FROM (")
 	s.facts(source, q)
 	s.add(")")
-	s.where(q, " WHERE ")
+	s.where(q)
 	return s
 }
 

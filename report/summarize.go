@@ -20,10 +20,7 @@ func Summarize(ctx context.Context, db Querier, q Query) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	source, notes, err := choose(ctx, db, &q)
-	if err != nil {
-		return nil, err
-	}
+	source, notes := choose(&q)
 	t := &Table{Query: q, Source: source, Notes: notes}
 	for _, d := range q.By {
 		t.Columns = append(t.Columns, dimensionColumn(d))
@@ -126,7 +123,7 @@ func each(ctx context.Context, db Querier, s *statement, width int, row func([]a
 }
 
 // values gives a row of the database the types of its columns.
-func (t *Table) values(raw []any) ([]any, error) {
+func (t *Grid) values(raw []any) ([]any, error) {
 	row := make([]any, len(t.Columns))
 	for i, c := range t.Columns {
 		if raw[i] == nil {

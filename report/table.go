@@ -27,12 +27,17 @@ type Column struct {
 	Rank int
 }
 
-// Table is the answer to a query.
-type Table struct {
-	Query   Query  // with everything implied written out, the range as it was answered
-	Source  string // the view that it was answered from: "usage" or "runs"
+// Grid is rows of values.
+type Grid struct {
 	Columns []Column
 	Rows    [][]any // a value for each column
+}
+
+// Table is the answer to a query.
+type Table struct {
+	Grid
+	Query  Query  // with everything implied written out, the range as it was answered
+	Source string // the view that it was answered from: "usage" or "runs"
 	// Total is a row over everything that the query asks for, rows beyond its
 	// limit included; dimensions in it are nil.
 	Total    []any

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"procmon/report"
+	"procmon/report/render"
+)
+
+const defaultIndex = "/var/lib/procmon/procmon.db"
+
+const description = `Without a range a report covers the last 30 days. Flags may stand before and
+after arguments; "--" ends them. Launchers, shells and system programs are left
+out of reports by application unless --all, --kind, --application or
+--executable asks for them.
+
+Times are local: 2026-11-22, 2026-11-22T08:30, 08:30, today, yesterday, now-7days,
+or RFC 3339 with a zone. A date is its first moment, for --until too. --last and
+now- take s, m, h, d and w, or words such as 7days; --last in days or weeks
+counts whole days (UTC), today included.
+
+EXAMPLES:
+   procmon-report --by-application
+   procmon-report --by-application --by-user --last 7d
+   procmon-report --by application,account --since 2026-11-01 --sort users --limit 20
+   procmon-report --by-version --job 1234
+   procmon-report --by-month --application GROMACS --last 365d --format csv --output gromacs.csv
+   procmon-report job 1234
+   procmon-report coverage
+
+EXIT STATUS:
+   0  done, also when nothing was found
+   1  failed; for "job", also when the index does not know the job
+   2  wrong use
+   3  not possible here: no index, no permission to read it, or its schema is not this program's`
+
+func (w *world) app() *cli.App {
+	return &cli.App{
+		Name:            "procmon-report",
+		Usage:           "say which applications ran, for whom, and what they cost",
+		UsageText:       "procmon-report [--by-DIMENSION …] [flags]\nprocmon-report COMMAND [flags] [arguments]",
+		Description:     description,
+		Version:         version(),
+		Writer:          w.out,
+		ErrWriter:       w.err,
+		ExitErrHandler:  func(*cli.Context, error) {}, // run says it
+		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
+		HideHelpCommand: true,
+		Flags:           append(summaryFlags(), commonFlags()...),
+		Action:          w.summary,
+		Commands: []*cli.Command{
+			w.command("job", "one job: what it ran, and what that cost", "ID", jobDescription, w.job,
+				append([]cli.Flag{&cli.IntFlag{Name: "limit", Usage: "show at most `N` single runs", Value: 200}}, commonFlags()...)),
+			w.command("coverage", "what was seen and what was not, by host", "", coverageDescription, w.coverage,
+				append(rangeFlags(), commonFlags()...)),
+			w.command("completion", "print a completion script for a shell", "bash|zsh|fish", completionDescription, w.completion, nil),
+		},
+	}
+}
+
+func (w *world) command(name, usage, args, description string, action cli.ActionFunc, flags []cli.Flag) *cli.Command {
+	return &cli.Command{
+		Name: name, Usage: usage, ArgsUsage: args, Description: description, Action: action, Flags: flags,
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
+	}
+}
+
+// summaryFlags are those of reports by dimensions.
+func summaryFlags() []cli.Flag {
+	flags := []cli.Flag{
+		&cli.StringSliceFlag{Name: "by", Category: "group by", Usage: "`DIMENSION[,…]` to group by"},
+	}
+	for _, d := range report.Dimensions {
+		usage := "the same as --by " + string(d)
+		if d == report.Version {
+			usage += ", which means application and version"
+		}
+		flags = append(flags, &cli.BoolFlag{Name: "by-" + string(d), Category: "group by", Usage: usage})
+	}
+	for _, f := range filters {
+		flags = append(flags, &cli.StringSliceFlag{Name: f.flag, Category: "filter", Usage: f.usage})
+	}
+	flags = append(flags, rangeFlags()...)
+	return append(flags,
+		&cli.BoolFlag{Name: "all", Category: "rows", Usage: "count launchers, shells and system programs too"},
+		&cli.StringFlag{Name: "sort", Category: "rows", Usage: "sort by `COLUMN`, numbers from the greatest, text from A; -COLUMN reverses"},
+		&cli.IntFlag{Name: "limit", Category: "rows", Usage: "show at most `N` rows, 0: all"},
+	)
+}
+
+// filters are the flags that narrow a report.
+var filters = []struct {
+	flag  string
+	by    report.Dimension
+	usage string
+}{
+	{"application", report.Application, "only this application `NAME`, or \"(unknown)\"; may be repeated, as all filters"},
+	{"app-version", report.Version, "only this `VERSION`"},
+	{"user", report.User, "only this user's `NAME`"},
+	{"account", report.Account, "only this `ACCOUNT`"},
+	{"job", report.Job, "only the job `ID`, with all its array tasks; \"(none)\": outside jobs"},
+	{"step", report.Step, "only this job `STEP`"},
+	{"partition", report.Partition, "only this partition or `QUEUE`"},
+	{"host", report.Host, "only this `HOST`"},
+	{"cluster", report.Cluster, "only this `CLUSTER`"},
+	{"executable", report.Executable, "only this program file's `PATH`"},
+	{"kind", report.Kind, "only this `KIND`: application, script, interpreter, compiler, launcher, shell, system, unknown"},
+}
+
+func rangeFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "since", Category: "range", Usage: "from this `TIME` on"},
+		&cli.StringFlag{Name: "until", Category: "range", Usage: "up to this `TIME`, which does not count any more"},
+		&cli.StringFlag{Name: "last", Category: "range", Usage: "the last `DURATION`: 30d, 12h, 2w"},
+	}
+}
+
+func commonFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "index", Category: "index and output", Usage: "read the index at `PATH`",
+			EnvVars: []string{"PROCMON_INDEX_PATH"}, Value: defaultIndex},
+		&cli.StringFlag{Name: "format", Category: "index and output", Usage: "show as `FORMAT`: " + strings.Join(render.Formats, ", "), Value: "table"},
+		&cli.StringFlag{Name: "output", Category: "index and output", Usage: "write to `FILE`, \"-\": standard output", Value: "-"},
+		&cli.BoolFlag{Name: "utc", Category: "index and output", Usage: "take and show times in UTC"},
+	}
+}
+
+// version is that of the build.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	revision := ""
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			revision = fmt.Sprintf(" (%.12s)", s.Value)
+		}
+	}
+	return info.Main.Version + revision
+}

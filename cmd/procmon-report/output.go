@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"procmon/index"
+	"procmon/report"
+	"procmon/report/render"
+)
+
+// output is where an answer goes, and how.
+type output struct {
+	io.Writer
+	options render.Options
+}
+
+// answer opens the index and the output and lets f answer from one to the other.
+// All of f's questions see the index at one moment.
+func (w *world) answer(c *cli.Context, f func(context.Context, *sql.Tx, *index.Reader, *output) error) (err error) {
+	options, err := w.options(c)
+	if err != nil {
+		return err
+	}
+	r, err := index.OpenReader(c.Context, c.String("index"))
+	if err != nil {
+		return hint(err)
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	tx, err := r.DB().BeginTx(c.Context, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was written
+	if path := c.String("output"); path != "-" {
+		return toFile(path, func(file io.Writer) error {
+			return f(c.Context, tx, r, &output{file, options})
+		})
+	}
+	return f(c.Context, tx, r, &output{w.out, options})
+}
+
+// hint adds how another index is named.
+func hint(err error) error {
+	if errors.Is(err, index.ErrNone) {
+		return hinted{err, "; --index or PROCMON_INDEX_PATH name another one"}
+	}
+	return err
+}
+
+type hinted struct {
+	error
+	more string
+}
+
+func (h hinted) Error() string { return h.error.Error() + h.more }
+func (h hinted) Unwrap() error { return h.error }
+
+// toFile writes a file whole or not at all: an old one stays until the new
+// one is complete.
+func toFile(path string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(dirOf(path), ".procmon-report-*")
+	if err != nil {
+		return err
+	}
+	err = write(f)
+	if err == nil {
+		err = f.Chmod(0o640)
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		err = errors.Join(err, os.Remove(f.Name()))
+	}
+	return err
+}
+
+func dirOf(path string) string {
+	if i := strings.LastIndexByte(path, '/'); i >= 0 {
+		return path[:i+1]
+	}
+	return "."
+}
+
+// options are how the flags want it shown.
+func (w *world) options(c *cli.Context) (render.Options, error) {
+	format := strings.ToLower(c.String("format"))
+	if !slices.Contains(render.Formats, format) {
+		return render.Options{}, &report.UnknownError{
+			What: "format", Name: format, Known: render.Formats, Near: report.Nearest(format, render.Formats),
+		}
+	}
+	o := render.Options{Format: render.Format(format), Location: w.zoneOf(c)}
+	if c.String("output") == "-" {
+		o.Width = w.terminal
+		o.Color = w.terminal > 0 && w.getenv("NO_COLOR") == "" && w.getenv("TERM") != "dumb"
+	}
+	return o, nil
+}
+
+func (w *world) zoneOf(c *cli.Context) *time.Location {
+	if c.Bool("utc") {
+		return time.UTC
+	}
+	return w.zone
+}

@@ -1,0 +1,236 @@
+package report
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ErrNoJob is a job that the index does not know.
+var ErrNoJob = errors.New("no such job in the index")
+
+// MaxJobs is how many jobs one report tells of singly.
+const MaxJobs = 10
+
+// JobReport is what one job id was: more than one job if it is an array or a
+// heterogeneous job, was requeued, or was handed out in several clusters.
+type JobReport struct {
+	ID       string
+	Now      time.Time
+	Overview Table       // all the jobs, a row each
+	Jobs     []JobDetail // the first MaxJobs of them, oldest first
+	Notes    []string
+}
+
+// JobDetail is one job.
+type JobDetail struct {
+	Facts        Grid // one row
+	Hosts        Grid // its share of each host, where prolog and epilog told it
+	Steps        Grid
+	Applications Grid
+	Runs         Grid // oldest first, every run after its parent; column depth says how deep it stands
+	RunCount     int  // single runs that there are, shown or not
+	Coverage     Coverage
+	Notes        []string
+}
+
+// jobKey names one job of an index; nil is NULL.
+type jobKey struct{ cluster, rawID, sluid, restart any }
+
+// key adds the conditions of one job.
+func (s *statement) key(k *jobKey) {
+	for _, c := range []struct {
+		name  string
+		value any
+	}{{"raw_job_id", k.rawID}, {"sluid", k.sluid}, {"cluster", k.cluster}, {"restart", k.restart}} {
+		if c.value == nil {
+			s.add(" AND " + c.name + " IS NULL")
+		} else {
+			s.add(" AND "+c.name+" = ?", c.value)
+		}
+	}
+}
+
+// FindJob reports the jobs that users call id, with at most limit single runs
+// of each. The error wraps ErrNoJob when there is none.
+func FindJob(ctx context.Context, db Querier, id string, limit int, now time.Time) (*JobReport, error) {
+	r := &JobReport{ID: id, Now: now}
+	keys, err := r.find(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("%w: %q", ErrNoJob, id)
+	}
+	q := Query{By: []Dimension{Cluster, Job, User}, Filters: []Filter{{Job, []string{id}}}, Now: now, Sort: "first"}
+	q.Sort = "-first"
+	overview, err := Summarize(ctx, db, q)
+	if err != nil {
+		return nil, err
+	}
+	r.Overview = *overview
+	for i := range r.Jobs {
+		if err := r.Jobs[i].fill(ctx, db, &keys[i], limit, now); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+var factColumnsOfJob = []Column{
+	{Name: "scheduler", Title: "Scheduler"}, {Name: "cluster", Title: "Cluster"}, {Name: "job", Title: "Job"},
+	{Name: "raw_id", Title: "Raw id"}, {Name: "sluid", Title: "SLUID"}, {Name: "restart", Title: "Restart", Unit: Count},
+	{Name: "name", Title: "Name"}, {Name: "account", Title: "Account"}, {Name: "partition", Title: "Partition"},
+	{Name: "users", Title: "User", Unit: List}, {Name: "hosts", Title: "Hosts", Unit: List},
+	{Name: "first", Title: "First run", Unit: Time}, {Name: "last", Title: "Last seen", Unit: Time},
+	{Name: "runs", Title: "Runs", Unit: Count}, {Name: "failed", Title: "Failed", Unit: Count},
+	{Name: "cpu_seconds", Title: "CPU", Unit: Seconds}, {Name: "max_rss_bytes", Title: "Max RSS", Unit: Bytes},
+	{Name: "read_bytes", Title: "Read", Unit: Bytes}, {Name: "write_bytes", Title: "Written", Unit: Bytes},
+}
+
+// find finds the jobs, the facts of the first of them, and their keys.
+func (r *JobReport) find(ctx context.Context, db Querier) (keys []jobKey, err error) {
+	s := new(statement)
+	s.add(`SELECT scheduler, cluster, job_id, raw_job_id, sluid, restart, job_name, account, partition,
+		json_group_array(DISTINCT ` + person + `), json_group_array(DISTINCT host), min("first"), max("last"),
+		sum(runs), sum(failed), sum(cpu_seconds), max(max_rss_bytes), sum(read_bytes), sum(write_bytes)
+		FROM usage WHERE `)
+	s.filter(Filter{Job, []string{r.ID}})
+	s.add(` GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9 ORDER BY 12, 4, 6`)
+	restarted, clusters := false, map[string]bool{}
+	err = each(ctx, db, s, len(factColumnsOfJob), func(raw []any) error {
+		k := jobKey{cluster: raw[1], rawID: raw[3], sluid: raw[4], restart: raw[5]}
+		keys = append(keys, k)
+		restarted = restarted || toInt(k.restart) > 0
+		clusters[toText(k.cluster)] = true
+		if len(r.Jobs) == MaxJobs {
+			return nil
+		}
+		facts := Grid{Columns: factColumnsOfJob}
+		row, err := facts.values(raw)
+		facts.Rows = [][]any{row}
+		r.Jobs = append(r.Jobs, JobDetail{Facts: facts})
+		return err
+	})
+	r.several(len(keys), restarted, len(clusters))
+	return keys, err
+}
+
+// several says why an id is more than one job.
+func (r *JobReport) several(jobs int, restarted bool, clusters int) {
+	if jobs < 2 {
+		return
+	}
+	why := ""
+	if clusters > 1 {
+		why += fmt.Sprintf(" in %d clusters", clusters)
+	}
+	if restarted {
+		why += ", requeued jobs once for each start"
+	}
+	r.Notes = append(r.Notes, fmt.Sprintf("%s is %d jobs%s.", r.ID, jobs, why))
+	if jobs > MaxJobs {
+		r.Notes = append(r.Notes, fmt.Sprintf("The first %d are told singly; name one of the others to see it.", MaxJobs))
+	}
+}
+
+// fill asks for everything but the facts.
+func (j *JobDetail) fill(ctx context.Context, db Querier, key *jobKey, limit int, now time.Time) error {
+	for _, part := range []struct {
+		by   []Dimension
+		into *Grid
+		sort string
+	}{{[]Dimension{Step}, &j.Steps, "-first"}, {[]Dimension{Application, Version}, &j.Applications, ""}} {
+		t, err := Summarize(ctx, db, Query{By: part.by, Sort: part.sort, All: true, Now: now, only: key})
+		if err != nil {
+			return err
+		}
+		*part.into = t.without("jobs", "users")
+	}
+	if err := j.allocation(ctx, db, key); err != nil {
+		return err
+	}
+	if err := j.runs(ctx, db, key, limit); err != nil {
+		return err
+	}
+	if n := toInt(j.fact("runs")) - int64(j.RunCount); n > 0 {
+		j.Notes = append(j.Notes, fmt.Sprintf("%d single runs were pruned; the sums count them.", n))
+	}
+	first, _ := j.fact("first").(time.Time)
+	last, _ := j.fact("last").(time.Time)
+	hosts, _ := j.fact("hosts").([]string)
+	var err error
+	j.Coverage, err = coverage(ctx, db, first, last.Add(time.Microsecond), hosts...)
+	return err
+}
+
+func (j *JobDetail) fact(name string) any {
+	i := slices.IndexFunc(j.Facts.Columns, func(c Column) bool { return c.Name == name })
+	return j.Facts.Rows[0][i]
+}
+
+// without is the grid less some columns.
+func (t *Grid) without(names ...string) Grid {
+	var out Grid
+	for _, c := range t.Columns {
+		if !slices.Contains(names, c.Name) {
+			out.Columns = append(out.Columns, c)
+		}
+	}
+	for _, row := range t.Rows {
+		var kept []any
+		for i, v := range row {
+			if !slices.Contains(names, t.Columns[i].Name) {
+				kept = append(kept, v)
+			}
+		}
+		out.Rows = append(out.Rows, kept)
+	}
+	return out
+}
+
+// allocation asks what the job had of its hosts.
+func (j *JobDetail) allocation(ctx context.Context, db Querier, key *jobKey) error {
+	j.Hosts.Columns = []Column{
+		{Name: "host", Title: "Host"}, {Name: "cpus", Title: "CPUs", Unit: Count, Missing: "?"}, {Name: "gpus", Title: "GPUs", Unit: Count, Missing: "?"},
+		{Name: "start", Title: "Start", Unit: Time, Missing: "?"}, {Name: "end", Title: "End", Unit: Time, Missing: "?"},
+	}
+	s := new(statement)
+	s.add(`SELECT host, cpus, gpus, start, "end" FROM jobs WHERE 1`)
+	s.key(key)
+	s.add(` ORDER BY host`)
+	return each(ctx, db, s, len(j.Hosts.Columns), j.Hosts.take)
+}
+
+// take adds a row of the database.
+func (t *Grid) take(raw []any) error {
+	row, err := t.values(raw)
+	t.Rows = append(t.Rows, row)
+	return err
+}
+
+// evidence notes how the runs were found to be the job's.
+func (j *JobDetail) evidence(ctx context.Context, db Querier, key *jobKey) error {
+	s := new(statement)
+	s.add(`SELECT json_group_array(DISTINCT job_evidence), json_group_array(DISTINCT unproved) FILTER (WHERE unproved IS NOT NULL) FROM runs WHERE 1`)
+	s.key(key)
+	return each(ctx, db, s, 2, func(raw []any) error {
+		var by, unproved []string
+		if err := errors.Join(json.Unmarshal([]byte(toText(raw[0])), &by), json.Unmarshal([]byte(toText(raw[1])), &unproved)); err != nil {
+			return fmt.Errorf("reading the index: evidence: %w", err)
+		}
+		if slices.Contains(by, "environ") {
+			j.Notes = append(j.Notes, "Some runs are known to be this job's from their environment alone, which their user can forge.")
+		}
+		if len(unproved) > 0 {
+			fields := dedupe(strings.Split(strings.Join(unproved, ","), ","))
+			slices.Sort(fields)
+			j.Notes = append(j.Notes, "Known from the environment alone, which users can forge: "+strings.Join(fields, ", ")+".")
+		}
+		return nil
+	})
+}

@@ -1,0 +1,202 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"procmon/report"
+)
+
+// Job shows one job, or the several that one id is. CSV has single runs.
+func Job(w io.Writer, r *report.JobReport, o Options) error {
+	switch o.Format {
+	case JSON:
+		return jobJSON(w, r)
+	case CSV:
+		return jobCSV(w, r)
+	}
+	p := newPrinter(w, o)
+	for _, note := range r.Notes {
+		p.paragraph(note)
+	}
+	if len(r.Jobs) > 1 {
+		p.printf("\n")
+		p.grid(&r.Overview, true)
+	}
+	for i := range r.Jobs {
+		if i > 0 || len(r.Notes) > 0 {
+			p.printf("\n")
+		}
+		p.job(&r.Jobs[i])
+	}
+	return p.flush()
+}
+
+func (p *printer) job(j *report.JobDetail) {
+	p.facts(&j.Facts)
+	p.section("Hosts", &j.Hosts)
+	p.section("Steps", &j.Steps)
+	p.section("Applications", &j.Applications)
+	if len(j.Runs.Rows) > 0 {
+		p.printf("\n%s\n", p.bold("Runs"))
+		p.lay(p.tree(&j.Runs))
+	}
+	if n := j.RunCount - len(j.Runs.Rows); n > 0 {
+		p.printf("\n")
+		p.paragraph(fmt.Sprintf("%d of %d single runs are shown, the oldest; --limit N shows more.", len(j.Runs.Rows), j.RunCount))
+	}
+	p.printf("\n")
+	for _, note := range j.Notes {
+		p.paragraph(note)
+	}
+	if j.Coverage.Complete() {
+		p.paragraph("Nothing is known to be lost on its hosts in this time.")
+	}
+	p.coverage(&j.Coverage)
+}
+
+// facts shows what is known of a job, a line each, the zone with its times.
+func (p *printer) facts(g *report.Grid) {
+	for i, c := range g.Columns {
+		v := g.Rows[0][i]
+		if v == nil || c.Name == "restart" && v == int64(0) {
+			continue
+		}
+		text := p.cell(c, v).text
+		if t, ok := v.(time.Time); ok {
+			text = second(t, p.where) + t.In(p.where).Format(" MST")
+		}
+		p.printf("%s %s\n", p.bold(fmt.Sprintf("%-10s", c.Title)), text)
+	}
+}
+
+func (p *printer) section(title string, g *report.Grid) {
+	if len(g.Rows) == 0 {
+		return
+	}
+	p.printf("\n%s\n", p.bold(title))
+	out := &grid{columns: g.Columns}
+	for _, row := range g.Rows {
+		out.rows = append(out.rows, p.cells(g.Columns, row))
+	}
+	p.lay(out)
+}
+
+// deepest is how far the tree of runs is indented; users decide how deep it is.
+const deepest = 12
+
+// tree lays out runs: the program indented below the one that started it.
+func (p *printer) tree(g *report.Grid) *grid {
+	at := map[string]int{}
+	for i, c := range g.Columns {
+		at[c.Name] = i
+	}
+	out := &grid{columns: []report.Column{
+		{Title: "Program", Name: "program"}, {Title: "Step", Name: "step", Rank: 5}, {Title: "Host", Name: "host", Rank: 7},
+		{Title: "PID", Name: "pid", Unit: report.Count, Rank: 6},
+		{Title: "Start", Name: "start", Rank: 3}, {Title: "Elapsed", Name: "elapsed_seconds", Unit: report.Seconds, Rank: 2},
+		{Title: "CPU", Name: "cpu_seconds", Unit: report.Seconds, Rank: 1}, {Title: "Max RSS", Name: "max_rss_bytes", Unit: report.Bytes, Rank: 2},
+		{Title: "Exit", Name: "exit_code", Rank: 1}, {Title: "Command line", Name: "command_line"},
+	}}
+	for _, row := range g.Rows {
+		value := func(name string) any { return row[at[name]] }
+		show := func(name string) cell { return p.cell(g.Columns[at[name]], value(name)) }
+		depth, _ := value("depth").(int64)
+		start, _ := value("start").(time.Time)
+		out.rows = append(out.rows, []cell{
+			{text: strings.Repeat("  ", int(min(depth, deepest))) + p.program(value)},
+			show("step"), show("host"), show("pid"), {text: start.In(p.where).Format("01-02 15:04:05")},
+			show("elapsed_seconds"), show("cpu_seconds"), show("max_rss_bytes"), {text: exitText(value)}, show("command_line"),
+		})
+	}
+	return out
+}
+
+// program names a run: its application, or else its file.
+func (p *printer) program(value func(string) any) string {
+	if name, ok := value("application").(string); ok {
+		if version, ok := value("version").(string); ok {
+			name += " " + version
+		}
+		return harmless(name)
+	}
+	exe, ok := value("executable").(string)
+	if !ok {
+		return "(unknown)"
+	}
+	return harmless(exe[strings.LastIndexByte(exe, '/')+1:])
+}
+
+// exitText says how a run ended.
+func exitText(value func(string) any) string {
+	if signal, ok := value("exit_signal").(int64); ok {
+		return fmt.Sprintf("signal %d", signal)
+	}
+	if code, ok := value("exit_code").(int64); ok {
+		return fmt.Sprint(code)
+	}
+	if value("outcome") == nil {
+		return "running"
+	}
+	return "?"
+}
+
+// jobCSV writes the single runs of all jobs, each with its job.
+func jobCSV(w io.Writer, r *report.JobReport) error {
+	var columns []report.Column
+	var rows [][]any
+	for _, j := range r.Jobs {
+		cluster, job := j.Facts.Rows[0][1], j.Facts.Rows[0][2]
+		columns = append([]report.Column{{Name: "cluster"}, {Name: "job"}}, j.Runs.Columns...)
+		for _, row := range j.Runs.Rows {
+			rows = append(rows, append([]any{cluster, job}, row...))
+		}
+	}
+	return csvRows(w, columns, rows)
+}
+
+func jobJSON(w io.Writer, r *report.JobReport) error {
+	jobs := []object{}
+	for _, j := range r.Jobs {
+		o := jsonRow(j.Facts.Columns, j.Facts.Rows[0])
+		for _, part := range []struct {
+			name string
+			grid *report.Grid
+		}{{"allocation", &j.Hosts}, {"steps", &j.Steps}, {"applications", &j.Applications}, {"run_tree", &j.Runs}} {
+			o = append(o, member{part.name, jsonRows(part.grid.Columns, part.grid.Rows)})
+		}
+		jobs = append(jobs, append(o, member{"run_count", j.RunCount}, member{"coverage", jsonCoverage(&j.Coverage)}, member{"notes", list(j.Notes)}))
+	}
+	return indented(w, object{
+		{"query", object{{"job", r.ID}}},
+		{"jobs", jobs},
+		{"rows", jsonRows(r.Overview.Columns, r.Overview.Rows)},
+		{"notes", list(r.Notes)},
+	})
+}
+
+// Coverage shows what was seen and what was not.
+func Coverage(w io.Writer, r *report.CoverageReport, o Options) error {
+	switch o.Format {
+	case JSON:
+		return indented(w, object{
+			{"coverage", jsonCoverage(&r.Coverage)}, {"rows", jsonRows(r.Hosts.Columns, r.Hosts.Rows)}, {"notes", list(r.Notes)},
+		})
+	case CSV:
+		return csvRows(w, r.Hosts.Columns, r.Hosts.Rows)
+	}
+	p := newPrinter(w, o)
+	p.printf("%s\n", p.dim(p.span(r.Coverage.From, r.Coverage.To)))
+	p.section("Hosts", &r.Hosts)
+	p.printf("\n")
+	for _, note := range r.Notes {
+		p.paragraph(note)
+	}
+	if r.Coverage.Complete() {
+		p.paragraph("Nothing is known to be lost.")
+	}
+	p.coverage(&r.Coverage)
+	return p.flush()
+}
