@@ -92,6 +92,8 @@ const (
 	MissingExe
 	MissingCwd
 	MissingCgroup
+
+	MissingAll Missing = 1<<iota - 1
 )
 
 var missingNames = []string{"stat", "status", "args", "env", "exe", "cwd", "cgroup"}

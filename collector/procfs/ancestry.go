@@ -44,6 +44,9 @@ func (a *Ancestry) note(p *procmon.Process) *member {
 
 // Fork notes a child that shares its parent's image.
 func (a *Ancestry) Fork(parent, child procmon.ProcessID) {
+	if old := a.members[child.PID]; old != nil && old.ID.Same(child) {
+		return // its execve was told first, from another CPU
+	}
 	m, ok := a.members[parent.PID]
 	if !ok {
 		delete(a.members, child.PID) // whoever had that pid before is gone
@@ -56,6 +59,9 @@ func (a *Ancestry) Fork(parent, child procmon.ProcessID) {
 
 // Exit forgets a process.
 func (a *Ancestry) Exit(pid int32) { delete(a.members, pid) }
+
+// Clear forgets every process: after a loss, what was not told would be wrong.
+func (a *Ancestry) Clear() { clear(a.members) }
 
 // Len is the number of processes that are remembered.
 func (a *Ancestry) Len() int { return len(a.members) }

@@ -1,0 +1,68 @@
+package procconn
+
+import (
+	"time"
+
+	"procmon"
+)
+
+// tally is what a reader had counted when its losses were last told.
+type tally struct {
+	gone, full, foreign, overrun uint64
+	drops                        uint32
+}
+
+// tellLosses tells what was lost since the last time, at most once a second.
+func (s *Source) tellLosses(now time.Time, emit func(*procmon.Event)) {
+	if now.Sub(s.toldAt) < time.Second {
+		return
+	}
+	from := s.toldAt
+	s.toldAt = now
+	tell := func(reader, cpu int, where, reason string, n uint64) {
+		if n == 0 {
+			return
+		}
+		if reason == procmon.LossBuffer || reason == procmon.LossQueue {
+			s.ancestry.Clear()
+		}
+		emit(&procmon.Event{Kind: procmon.EventLost, Reader: reader, Loss: &procmon.Loss{
+			Count: n, CPU: cpu, From: from.Round(0), To: now.Round(0), Reason: reason, Where: where,
+		}})
+	}
+	for i, r := range s.readers {
+		t, old := r.tally(s.told[i]), s.told[i]
+		tell(i, r.cpu, Name, procmon.LossVanished, t.gone-old.gone)
+		tell(i, r.cpu, Name, procmon.LossQueue, t.full-old.full)
+		tell(i, r.cpu, Name, procmon.LossForeign, t.foreign-old.foreign)
+		tell(i, r.cpu, Name, procmon.LossBuffer, buffered(t, old))
+		s.told[i] = t
+	}
+	if x := s.exits; x != nil {
+		t, old := tally{overrun: x.overrun.Load(), full: x.uneven.Load()}, s.exitsTold
+		if _, drops, err := memInfo(x.fd); err == nil {
+			t.drops = drops
+		}
+		tell(len(s.readers), -1, "taskstats", procmon.LossUsage, buffered(t, old)+t.full-old.full)
+		s.exitsTold = t
+	}
+}
+
+func (r *reader) tally(old tally) tally {
+	t := tally{gone: r.gone.Load(), full: r.full.Load(), foreign: r.foreign.Load(), overrun: r.overrun.Load(), drops: old.drops}
+	if t.overrun != old.overrun {
+		if _, drops, err := memInfo(r.fd); err == nil {
+			t.drops = drops
+		}
+	}
+	return t
+}
+
+// buffered is how many messages found no room: the socket's own count of them,
+// or the number of overflows where the kernel does not tell.
+func buffered(t, old tally) uint64 {
+	if n := uint64(t.drops - old.drops); n > 0 {
+		return n
+	}
+	return t.overrun - old.overrun
+}
