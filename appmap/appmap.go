@@ -1,0 +1,96 @@
+package appmap
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"procmon"
+)
+
+// Config is what a Mapper needs to know. The zero Config is valid.
+type Config struct {
+	Root       string           // files are looked up below it; empty: "/"
+	CatalogDir string           // the site's rules, *.toml in the order of their names; empty or absent: none
+	MountNS    uint64           // inode of the host's own mount namespace; 0: not known
+	CacheSize  int              // answers kept; 0: 4096, negative: none
+	Logger     *slog.Logger     // nil: nothing is logged
+	Now        func() time.Time // nil: time.Now
+}
+
+// Bounds of the cache. An answer that rests on files may change with them, so
+// none is kept for long.
+const (
+	defaultCache = 4096
+	keepAnswer   = 10 * time.Minute
+)
+
+// maxReaders is how many look-ups may read files at once. When a hung
+// filesystem holds them all, paths alone are gone by.
+const maxReaders = 8
+
+// Mapper names applications. Its methods may be called at once by many.
+type Mapper struct {
+	config  Config
+	catalog *catalog
+	files   *files
+	dpkg    *dpkg
+	rpm     *rpmdb
+	cache   *cache
+	readers chan struct{}
+}
+
+// New reads the rules. Close the Mapper after use.
+func New(c Config) (*Mapper, error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.CacheSize == 0 {
+		c.CacheSize = defaultCache
+	}
+	rules, err := loadCatalog(c.CatalogDir)
+	if err != nil {
+		return nil, err
+	}
+	f, err := openFiles(c.Root)
+	if err != nil {
+		return nil, err
+	}
+	c.Logger.Debug("application rules read", "rules", rules.version, "applications", len(rules.entries))
+	return &Mapper{
+		config: c, catalog: rules, files: f, dpkg: newDpkg(f), rpm: newRPMDB(f.root),
+		cache: newCache(c.CacheSize), readers: make(chan struct{}, maxReaders),
+	}, nil
+}
+
+// Close gives back what the Mapper holds open.
+func (m *Mapper) Close() error {
+	return errors.Join(m.rpm.close(), m.files.close())
+}
+
+// Identify says which application a process is. When ctx ends while files are
+// read, the answer is what was found by then, and is not remembered.
+func (m *Mapper) Identify(ctx context.Context, p *procmon.Process) procmon.Application {
+	s := newSubject(m.catalog, p, m.config.MountNS)
+	key := m.cache.key(s)
+	now := m.config.Now()
+	if app, ok := m.cache.get(key, now); ok {
+		return app
+	}
+	paths := s.foreign
+	select {
+	case m.readers <- struct{}{}:
+		defer func() { <-m.readers }()
+	default:
+		s.foreign = true
+	}
+	app := m.name(ctx, s, nil)
+	if ctx.Err() == nil && s.foreign == paths {
+		m.cache.put(key, app, now.Add(keepAnswer))
+	}
+	return app
+}

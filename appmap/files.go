@@ -1,0 +1,134 @@
+package appmap
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+)
+
+// errNotPlain says that a path is no regular file, or too large to be what
+// it claims to be.
+var errNotPlain = errors.New("not a regular file of a sane size")
+
+// files reads below one root directory. A path is taken apart by the kernel,
+// so that a symbolic link can't lead out of the root, nor out of the
+// directory that a look-up is confined to.
+type files struct {
+	root string
+	beneath
+}
+
+// beneath opens files of a tree. The two ways of doing it are openat2(2) and
+// os.Root; the latter refuses absolute symbolic links, which is safe and
+// finds less.
+type beneath interface {
+	// open gives the regular file dir/name, of at most limit bytes, without
+	// waiting for FIFOs or devices. No link in name leads out of dir.
+	open(dir, name string, limit int64) (*os.File, error)
+	// openDir gives a directory to list.
+	openDir(dir string) (*os.File, error)
+	close() error
+}
+
+// read gives the whole of dir/name, at most limit bytes of it.
+func (f *files) read(dir, name string, limit int64) ([]byte, error) {
+	if !cleanPath(dir) || name == "" || strings.HasPrefix(name, "/") {
+		return nil, fmt.Errorf("%w: %s/%s", errNotPlain, dir, name)
+	}
+	file, err := f.open(dir, name, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s/%s: %w", dir, name, err)
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%w: %s/%s", errNotPlain, dir, name)
+	}
+	return data, nil
+}
+
+// exists says whether dir/name is a regular file.
+func (f *files) exists(dir, name string, limit int64) bool {
+	if !cleanPath(dir) || name == "" {
+		return false
+	}
+	file, err := f.open(dir, name, limit)
+	if err != nil {
+		return false
+	}
+	file.Close()
+	return true
+}
+
+// stat tells one file's identity; ok is false when it can't be opened.
+func (f *files) stat(dir, name string, limit int64) (os.FileInfo, bool) {
+	file, err := f.open(dir, name, limit)
+	if err != nil {
+		return nil, false
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	return info, err == nil
+}
+
+// list gives at most limit names of a directory, in no order.
+func (f *files) list(dir string, limit int) []string {
+	if !cleanPath(dir) {
+		return nil
+	}
+	d, err := f.openDir(dir)
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	names, _ := d.Readdirnames(limit) // what could be read is better than nothing
+	return names
+}
+
+// cleanPath says whether p is absolute and free of "..", "//" and NUL.
+func cleanPath(p string) bool {
+	return strings.HasPrefix(p, "/") && path.Clean(p) == p && !strings.ContainsRune(p, 0) && len(p) < 4096
+}
+
+// rootFiles reads through os.Root.
+type rootFiles struct{ root *os.Root }
+
+func (r rootFiles) open(dir, name string, limit int64) (*os.File, error) {
+	sub, err := r.root.OpenRoot(relative(dir))
+	if err != nil {
+		return nil, err
+	}
+	defer sub.Close()
+	file, err := sub.OpenFile(name, os.O_RDONLY|nonblock, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > limit) {
+		err = fmt.Errorf("%w: %s/%s", errNotPlain, dir, name)
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+func (r rootFiles) openDir(dir string) (*os.File, error) {
+	return r.root.OpenFile(relative(dir), os.O_RDONLY|nonblock, 0)
+}
+
+func (r rootFiles) close() error { return r.root.Close() }
+
+func relative(dir string) string {
+	if dir = strings.Trim(dir, "/"); dir != "" {
+		return dir
+	}
+	return "."
+}

@@ -1,0 +1,172 @@
+package appmap
+
+import (
+	"context"
+	"path"
+	"strings"
+
+	"procmon"
+)
+
+// name is the way from a subject to its application: what an interpreter runs
+// first, then the executable itself.
+func (m *Mapper) name(ctx context.Context, s *subject, t *trace) procmon.Application {
+	l := &lookup{catalog: m.catalog, files: m.files, dpkg: m.dpkg, rpm: m.rpm, env: &s.env, foreign: s.foreign, trace: t}
+	app := procmon.Application{Kind: procmon.KindUnknown}
+	if s.exe != "" {
+		app = l.program(ctx, s)
+	}
+	app.Image = s.image
+	app.Rules = m.catalog.version
+	return app
+}
+
+func (l *lookup) program(ctx context.Context, s *subject) procmon.Application {
+	if s.inv.what != runsNothing && s.inv.what != runsCode {
+		if f, ok := l.script(ctx, s); ok && !l.same(&f, s.rule.entry) {
+			app := l.application(&f, s, l.scriptKind(&f, s))
+			app.Script = bounded(s.script, 4096)
+			return app
+		}
+	}
+	f, ok := l.file(ctx, s.exe, true)
+	if !ok {
+		return procmon.Application{Kind: procmon.KindUnknown, Script: bounded(s.script, 4096)}
+	}
+	app := l.application(&f, s, l.kind(&f, s))
+	app.Script = bounded(s.script, 4096)
+	return app
+}
+
+// same says whether a script belongs to the interpreter itself. Shells run
+// start scripts of everything, their own package's too.
+func (l *lookup) same(f *finding, e *entry) bool {
+	return f.entry != nil && e != nil && f.entry.name == e.name
+}
+
+// script names what an interpreter runs.
+func (l *lookup) script(ctx context.Context, s *subject) (finding, bool) {
+	switch s.inv.what {
+	case runsFile:
+		if s.script == "" {
+			return finding{}, false
+		}
+		return l.file(ctx, s.script, s.rule.kind != procmon.KindShell)
+	case runsModule:
+		return l.module(ctx, s)
+	case runsJar:
+		return l.jar(ctx, s.script)
+	case runsClass:
+		return l.class(ctx, s)
+	}
+	return finding{}, false
+}
+
+// module names a module of python -m: by the distribution that holds it in
+// the interpreter's environment, else by the catalogue.
+func (l *lookup) module(ctx context.Context, s *subject) (finding, bool) {
+	name := s.inv.value
+	if l.foreign || s.home == "" || hostPrefix(s.home) || !moduleName(name) {
+		return l.pythonModule(name)
+	}
+	rel := strings.ReplaceAll(name, ".", "/")
+	top, _, _ := strings.Cut(rel, "/")
+	for _, site := range l.sitesOf(s.home) {
+		for _, file := range []string{rel + ".py", rel + "/__main__.py", top + "/__init__.py"} {
+			f, ok := l.wheelIn(ctx, site, file)
+			if ok {
+				return l.took(f)
+			}
+		}
+		if f, ok := l.condaMeta(ctx, site+"/"+top+"/__init__.py"); ok {
+			return l.took(f)
+		}
+	}
+	return l.pythonModule(name)
+}
+
+// moduleName says whether a dotted name can be made a path.
+func moduleName(name string) bool {
+	if name == "" || len(name) > 256 || strings.Contains(name, "..") {
+		return false
+	}
+	for _, c := range name {
+		if c != '.' && c != '_' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return name[0] != '.'
+}
+
+// jar names a jar: by its tree, or by its own name when that is known or
+// carries a version.
+func (l *lookup) jar(ctx context.Context, file string) (finding, bool) {
+	name, version := jarNamed(file)
+	known := l.catalog.pkg(name)
+	f, ok := l.file(ctx, file, false)
+	if ok && (f.entry != nil || known == nil) {
+		if f.version == "" && f.entry == known {
+			f.version = version
+		}
+		return f, true
+	}
+	own := finding{name: name, version: version, pkg: path.Base(file), evidence: "jar", entry: known}
+	if known != nil || strings.Contains(version, ".") && !strings.Contains(file, "-SNAPSHOT") {
+		return l.took(own)
+	}
+	return finding{}, false
+}
+
+// class names a Java main class, and looks for its version in the class path.
+func (l *lookup) class(ctx context.Context, s *subject) (finding, bool) {
+	e := l.catalog.class(s.inv.value)
+	if e == nil {
+		return finding{}, false
+	}
+	own := finding{name: e.name, evidence: "class", entry: e}
+	for _, dir := range s.inv.classes[:min(len(s.inv.classes), 64)] {
+		file := resolve(s.cwd, dir)
+		if file == "" {
+			continue
+		}
+		if f, ok := l.file(ctx, file, false); ok && f.entry == e {
+			return f, true
+		}
+		if name, version := jarNamed(file); version != "" && strings.HasSuffix(file, ".jar") && l.catalog.pkg(name) == e {
+			own.version, own.pkg = version, path.Base(file)
+		}
+	}
+	return l.took(own)
+}
+
+// application makes the answer of a finding: the upstream project's name
+// where the catalogue knows it, else the package's own.
+func (l *lookup) application(f *finding, s *subject, kind procmon.AppKind) procmon.Application {
+	app := procmon.Application{Name: f.name, Version: f.version, Kind: kind, Package: f.pkg, Evidence: f.evidence}
+	if f.entry != nil {
+		app.Name = f.entry.name
+	}
+	if app.Version == "" && f.entry != nil && s.rule.entry == f.entry {
+		app.Version = s.rule.version
+	}
+	if app.Version == "" && s.image != "" {
+		app.Version = l.catalog.imageVersion(s.image, f)
+	}
+	app.Name, app.Version = bounded(cleanText(app.Name), 128), bounded(cleanText(app.Version), maxVersion)
+	app.Package = bounded(cleanText(app.Package), 256)
+	if app.Name == "" {
+		return procmon.Application{Kind: procmon.KindUnknown}
+	}
+	return app
+}
+
+// cleanText drops control characters and broken UTF-8: directory names are
+// their owner's choice.
+func cleanText(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == '\uFFFD' {
+			return -1
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,210 @@
+package appmap
+
+import (
+	"path"
+	"regexp"
+	"strings"
+)
+
+// finding is what one piece of evidence says of a file.
+type finding struct {
+	name, version string
+	pkg           string // with all suffixes
+	evidence      string
+	entry         *entry // of the catalogue; nil: not in it
+	section       string // of the distribution's package
+	priority      string // of the distribution's package
+	root          string // of the tree, "" when unknown
+	weak          bool   // a well-known executable name is better
+}
+
+var (
+	nixItem   = regexp.MustCompile(`^/(nix|gnu)/store/[0-9a-z]{32}-([^/]+)/`)
+	spackItem = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_.+-]*?)-([0-9][^/]*|develop|main|master|latest)-([a-z2-7]{32})$`)
+	spackCut  = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_.+-]*?)-([0-9][^/]*)-([a-z2-7]{7})$`)
+	nixScript = regexp.MustCompile(`^(?:python[0-9.]+|perl[0-9.]+|ruby[0-9.]+|r)-`)
+)
+
+// store names items of the Nix and Guix stores:
+// /nix/store/<32 characters>-<name>-<version>[-<output>]/….
+func (c *catalog) store(file string) (finding, bool) {
+	g := nixItem.FindStringSubmatch(file)
+	if g == nil {
+		return finding{}, false
+	}
+	f := finding{pkg: g[2], evidence: "nix"}
+	if g[1] == "gnu" {
+		f.evidence = "guix"
+	}
+	f.name, f.version = splitNameVersion(nixScript.ReplaceAllString(g[2], ""))
+	if f.name == "" {
+		f.name = g[2]
+	}
+	f.entry = c.pkg(f.name)
+	return f, true
+}
+
+// spackPath names <name>-<version>-<hash> directories, of old and new trees.
+// A hash cut to seven digits counts only below a directory of Spack's.
+func (c *catalog) spackPath(file string) (finding, bool) {
+	dirs := splitDirs(file)
+	for i := len(dirs) - 1; i >= 0; i-- {
+		g := spackItem.FindStringSubmatch(dirs[i])
+		if g == nil && strings.Contains(file, "/spack/") {
+			g = spackCut.FindStringSubmatch(dirs[i])
+		}
+		if g == nil {
+			continue
+		}
+		f := finding{name: g[1], version: g[2], pkg: dirs[i], evidence: "spack", root: joinDirs(dirs[:i+1])}
+		f.entry = c.pkg(f.name)
+		return f, true
+	}
+	return finding{}, false
+}
+
+// vendor matches the trees of the catalogue; the innermost match wins.
+func (c *catalog) vendor(file string) (finding, bool) {
+	dir := path.Dir(file) + "/"
+	best, bestEnd := finding{}, -1
+	for _, e := range c.entries {
+		for _, t := range e.trees {
+			all := t.re.FindAllStringSubmatchIndex(dir, -1)
+			if len(all) == 0 {
+				continue
+			}
+			last := all[len(all)-1]
+			if last[1] <= bestEnd {
+				continue
+			}
+			version, ok := t.expand(dir, last)
+			if !ok {
+				continue
+			}
+			pkg := strings.Trim(dir[last[0]:last[1]], "/")
+			best = finding{name: e.name, version: version, pkg: pkg, evidence: "layout", entry: e, root: strings.TrimSuffix(dir[:last[1]], "/")}
+			bestEnd = last[1]
+		}
+	}
+	return best, bestEnd >= 0
+}
+
+// expand makes the version of a match: from the template, or from the groups
+// joined by dots. A tree without groups gives none.
+func (t *tree) expand(s string, m []int) (string, bool) {
+	if t.version != "" {
+		return string(t.re.ExpandString(nil, t.version, s, m)), true
+	}
+	var parts []string
+	for i := 2; i+1 < len(m); i += 2 {
+		if m[i] >= 0 {
+			parts = append(parts, s[m[i]:m[i+1]])
+		}
+	}
+	if len(parts) == 0 {
+		return "", true
+	}
+	v := upstream(strings.Join(parts, "."))
+	return v, v != ""
+}
+
+// plain names <name>/<version> and <name>-<version> trees, EasyBuild's among
+// them. The innermost one wins, unless it is a compiler or MPI level inside
+// another application's tree.
+func (c *catalog) plain(file string, base string) (finding, bool) {
+	dirs := splitDirs(file)
+	var level *finding
+	for i := len(dirs) - 1; i >= 0; i-- {
+		f, ok := c.plainAt(dirs, i, base)
+		if !ok {
+			continue
+		}
+		if f.entry != nil && f.entry.toolchain && c.kindIn(f.entry, base) == "" {
+			if level == nil {
+				level = &f
+			}
+			continue
+		}
+		return f, true
+	}
+	if level != nil {
+		return *level, true
+	}
+	return finding{}, false
+}
+
+// plainAt tests whether the directory at i ends the root of a tree.
+func (c *catalog) plainAt(dirs []string, i int, base string) (finding, bool) {
+	f := finding{evidence: "layout", root: joinDirs(dirs[:i+1])}
+	above := i
+	if v := upstream(dirs[i]); v != "" && i > 0 {
+		above = i - 1
+		for above > 0 && c.layout.level(dirs[above]) && c.exactPkg(dirs[above]) == nil {
+			above--
+		}
+		f.name, f.version, f.pkg = dirs[above], v, dirs[above]+"/"+dirs[i]
+	} else {
+		f.name, f.version = splitNameVersion(dirs[i])
+		f.pkg = dirs[i]
+	}
+	if f.name == "" || c.layout.nameless(f.name) || c.layout.level(dirs[i]) && c.exactPkg(f.name) == nil {
+		return finding{}, false
+	}
+	if above > 0 && dirs[above-1] == "envs" {
+		return finding{}, false // of conda: the name of an environment is its user's choice
+	}
+	f.entry = c.pkg(f.name)
+	f.evidence = treeKind(dirs, i, dirs[i])
+	return f, c.trusted(&f, dirs[:above], base)
+}
+
+// trusted says whether a directory of this place may name an application.
+// Where users keep their files it must be a name that the catalogue or the
+// executable bears out.
+func (c *catalog) trusted(f *finding, above []string, base string) bool {
+	known := f.entry != nil || related(f.name, base)
+	if c.layout.area(above) != areaSoftware {
+		return known
+	}
+	if !strings.ContainsAny(f.version, ".-_") && !known {
+		f.weak = true
+	}
+	return true
+}
+
+// related says whether an executable's name bears a directory's name out.
+func related(dir, base string) bool {
+	d, b := fold(dir), fold(base)
+	if len(d) < 3 || len(b) < 3 {
+		return d == b
+	}
+	return strings.HasPrefix(b, d) || strings.HasPrefix(d, b)
+}
+
+// toolchains of EasyBuild, as they stand in its version directories.
+var toolchains = regexp.MustCompile(`-(GCC|GCCcore|foss|intel|gompi|iimpi|gfbf|fosscuda|gompic|iccifort|intel-compilers|NVHPC|nvompi|gcccuda|gimkl|iomkl|goolf|ictce|cpe[A-Za-z]+|lompi|llvm-compilers|lfoss)-[0-9]`)
+
+// treeKind tells EasyBuild's trees from others, for the record's evidence.
+func treeKind(dirs []string, i int, version string) string {
+	if toolchains.MatchString(version) {
+		return "easybuild"
+	}
+	for _, d := range dirs[:i] {
+		switch strings.ToLower(d) {
+		case "easybuild", "eb", "software.eessi.io":
+			return "easybuild"
+		}
+	}
+	return "layout"
+}
+
+// splitDirs are the directories above a file.
+func splitDirs(file string) []string {
+	dir := strings.Trim(path.Dir(file), "/")
+	if dir == "" || dir == "." {
+		return nil
+	}
+	return strings.Split(dir, "/")
+}
+
+func joinDirs(dirs []string) string { return "/" + strings.Join(dirs, "/") }

@@ -1,0 +1,157 @@
+package appmap
+
+import (
+	"context"
+	"path"
+	"strings"
+
+	"procmon"
+)
+
+// lookup is the search for one answer.
+type lookup struct {
+	catalog *catalog
+	files   *files
+	dpkg    *dpkg
+	rpm     *rpmdb
+	env     *environ
+	foreign bool // of another mount namespace, or no file may be read: paths alone
+	trace   *trace
+}
+
+// file names one file, executable or script, by the evidence in the order of
+// its strength. names says whether a well-known name of an executable counts.
+func (l *lookup) file(ctx context.Context, file string, names bool) (finding, bool) {
+	if !cleanPath(file) {
+		return finding{}, false
+	}
+	if f, ok := l.catalog.store(file); ok {
+		return l.took(f)
+	}
+	if f, ok := l.metadata(ctx, file); ok {
+		return l.took(f)
+	}
+	f, ok := l.tree(ctx, file)
+	if ok && !f.weak {
+		return l.took(f)
+	}
+	if n, found := l.named(file, names); found {
+		if ok {
+			l.trace.lost(f, "a directory that may be a collection, and the name is well known")
+		}
+		return l.took(n)
+	}
+	if ok {
+		return l.took(f)
+	}
+	return finding{}, false
+}
+
+func (l *lookup) took(f finding) (finding, bool) {
+	l.trace.won(f)
+	return f, true
+}
+
+// metadata asks what lists the file: a package database, a tree's own record.
+func (l *lookup) metadata(ctx context.Context, file string) (finding, bool) {
+	if !l.foreign {
+		if f, ok := l.distribution(ctx, file); ok {
+			return f, true
+		}
+	}
+	if f, ok := l.catalog.spackPath(file); ok {
+		return f, true
+	}
+	if l.foreign {
+		return finding{}, false
+	}
+	if f, ok := l.condaMeta(ctx, file); ok {
+		return f, true
+	}
+	return l.spackSpec(ctx, file)
+}
+
+// tree asks the install path: vendors' trees, the modules', plain ones. What
+// lies in an interpreter's tree may be a Python distribution of its own.
+func (l *lookup) tree(ctx context.Context, file string) (finding, bool) {
+	f, ok := l.path(file)
+	if ok && !f.weak && f.entry != nil && f.entry.script == nil && !f.entry.toolchain || ok && f.entry == nil && !f.weak {
+		return f, true
+	}
+	if !l.foreign {
+		if w, found := l.wheel(ctx, file); found {
+			if ok {
+				l.trace.lost(f, "a Python distribution in that tree lists the file")
+			}
+			return w, true
+		}
+	}
+	return f, ok
+}
+
+func (l *lookup) path(file string) (finding, bool) {
+	name := path.Base(file)
+	p, ok := l.catalog.plain(file, name)
+	if v, found := l.catalog.vendor(file); found && len(v.root) >= len(p.root) {
+		p, ok = v, true
+	}
+	m, found := l.catalog.module(file, l.env)
+	switch {
+	case !found:
+		return p, ok
+	case ok && len(p.root) > len(m.root):
+		l.trace.lost(m, "another tree lies inside of the module's")
+		return p, true
+	case m.entry != nil && m.entry.toolchain && l.catalog.kindIn(m.entry, name) == "" && ok:
+		l.trace.lost(m, "a compiler or MPI that the application was built with")
+		return p, true
+	}
+	return m, true
+}
+
+// named asks the catalogue for the program's name.
+func (l *lookup) named(file string, names bool) (finding, bool) {
+	if f, ok := l.sitePackage(file); ok {
+		return f, true
+	}
+	if !names {
+		return finding{}, false
+	}
+	m, ok := l.catalog.executable(path.Base(file))
+	if !ok {
+		return finding{}, false
+	}
+	f := finding{version: m.version, evidence: "names", entry: m.entry}
+	switch {
+	case m.entry != nil:
+		f.name = m.entry.name
+	case m.kind == procmon.KindLauncher || m.kind == procmon.KindCompiler || m.kind == procmon.KindSystem:
+		f.name = path.Base(file) // of several packages, and in each the same thing
+	default:
+		return finding{}, false
+	}
+	return f, true
+}
+
+// sitePackage names a file in a Python package that the catalogue knows.
+func (l *lookup) sitePackage(file string) (finding, bool) {
+	for _, dir := range []string{"/site-packages/", "/dist-packages/"} {
+		if _, rel, ok := strings.Cut(file, dir); ok {
+			top, _, _ := strings.Cut(rel, "/")
+			return l.pythonModule(strings.TrimSuffix(top, ".py"))
+		}
+	}
+	return finding{}, false
+}
+
+// pythonModule looks a dotted module name up, the longest prefix first.
+func (l *lookup) pythonModule(module string) (finding, bool) {
+	for name := module; name != ""; {
+		if e := l.catalog.modules[name]; e != nil {
+			return finding{name: e.name, evidence: "names", entry: e}, true
+		}
+		i := strings.LastIndexByte(name, '.')
+		name = name[:max(i, 0)]
+	}
+	return finding{}, false
+}

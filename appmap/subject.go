@@ -1,0 +1,147 @@
+package appmap
+
+import (
+	"path"
+	"strings"
+
+	"procmon"
+)
+
+// Env lists the environment variables that naming reads; a name that ends in
+// * stands for all that begin so. No other variable can change an answer.
+var Env = []string{
+	"LOADEDMODULES", "EBROOT*", "EBVERSION*",
+	"APPTAINER_CONTAINER", "APPTAINER_NAME", "SINGULARITY_CONTAINER", "SINGULARITY_NAME",
+}
+
+// maxEnv bounds the variables that are looked at, in number.
+const maxEnv = 1024
+
+// subject is what an answer depends on, taken from a process.
+type subject struct {
+	exe     string // absolute, or empty when it is no file
+	argv    []string
+	cwd     string
+	env     environ
+	image   string
+	foreign bool       // of another mount namespace than the host's
+	rule    match      // what the catalogue says of the executable's name
+	tool    string     // of a multi-call binary
+	inv     invocation // what an interpreter was told to run
+	script  string     // the same, a path made absolute
+	home    string     // root of the environment that a module is looked for in
+}
+
+// newSubject takes from a process what naming needs. It reads nothing.
+func newSubject(c *catalog, p *procmon.Process, hostNS uint64) *subject {
+	s := &subject{exe: strings.TrimSuffix(p.Exe, " (deleted)"), argv: p.Argv(), cwd: p.Cwd}
+	for name, value := range p.Environ() {
+		if wanted(name) && len(s.env.names) < maxEnv {
+			s.env.names = append(s.env.names, name)
+			s.env.values = append(s.env.values, value)
+		}
+	}
+	s.image = imageOf(&s.env)
+	if p.MountNS != 0 && hostNS != 0 {
+		s.foreign = p.MountNS != hostNS
+	} else {
+		s.foreign = s.image != ""
+	}
+	s.unload()
+	if !cleanPath(s.exe) || strings.HasPrefix(s.exe, "/memfd:") || strings.HasPrefix(s.exe, "/proc/") || strings.HasPrefix(s.exe, "/dev/") {
+		s.exe = ""
+	}
+	s.invocation(c)
+	return s
+}
+
+// invocation reads the command line of multi-call binaries and interpreters.
+func (s *subject) invocation(c *catalog) {
+	if s.exe == "" {
+		return
+	}
+	s.rule, _ = c.executable(path.Base(s.exe))
+	e := s.rule.entry
+	if e == nil {
+		return
+	}
+	if e.multicall {
+		s.tool = s.argv0()
+	}
+	if e.script == nil || !runs(s.rule.kind) {
+		return
+	}
+	s.inv = invoked(e.script, s.argv)
+	s.script = s.inv.value
+	switch s.inv.what {
+	case runsFile, runsJar:
+		s.script = resolve(s.cwd, s.inv.value)
+	case runsModule:
+		s.home = s.prefix()
+	}
+}
+
+// runs says whether a program of this kind runs scripts; compilers and tools
+// of an interpreter's package don't.
+func runs(k procmon.AppKind) bool {
+	return k == procmon.KindInterpreter || k == procmon.KindShell
+}
+
+// prefix is the environment that an interpreter was called in: that of the
+// name it was called by, since a virtual environment's is a symbolic link.
+func (s *subject) prefix() string {
+	file := s.exe
+	if len(s.argv) > 0 && cleanPath(s.argv[0]) {
+		file = s.argv[0]
+	}
+	root, ok := strings.CutSuffix(path.Dir(file), "/bin")
+	if !ok {
+		return ""
+	}
+	return root
+}
+
+func wanted(name string) bool {
+	for _, w := range Env {
+		if prefix, ok := strings.CutSuffix(w, "*"); ok && strings.HasPrefix(name, prefix) || name == w {
+			return true
+		}
+	}
+	return false
+}
+
+// loaderValues are the options of ld.so that take a value (ld.so(8)).
+var loaderValues = map[string]bool{
+	"--library-path": true, "--preload": true, "--audit": true, "--argv0": true,
+	"--inhibit-rpath": true, "--glibc-hwcaps-prepend": true, "--glibc-hwcaps-mask": true,
+}
+
+// unload sees through "ld.so PROGRAM …": the program is what runs.
+func (s *subject) unload() {
+	b := path.Base(s.exe)
+	if !strings.HasPrefix(b, "ld-") || !strings.Contains(b, ".so") {
+		return
+	}
+	for i := 1; i < len(s.argv); i++ {
+		a := s.argv[i]
+		if loaderValues[a] {
+			i++
+			continue
+		}
+		if strings.HasPrefix(a, "-") {
+			continue
+		}
+		if file := resolve(s.cwd, a); file != "" && strings.Contains(a, "/") {
+			s.exe, s.argv = file, s.argv[i:]
+		}
+		return
+	}
+}
+
+// argv0 is the base name that the program was called by.
+func (s *subject) argv0() string {
+	if len(s.argv) == 0 {
+		return ""
+	}
+	return strings.TrimPrefix(path.Base(s.argv[0]), "-")
+}

@@ -1,0 +1,161 @@
+package appmap
+
+import (
+	"regexp"
+	"strings"
+)
+
+// maxVersion bounds a version string; longer ones are no versions.
+const maxVersion = 64
+
+// versionPart is one segment between dots, dashes or underscores: digits with
+// a short tail ("3", "1b2", "0rc1", "2023a").
+var versionPart = regexp.MustCompile(`^[0-9]{1,12}[a-z]{0,5}[0-9]{0,4}$`)
+
+// preRelease are words that belong to an upstream version although they begin
+// with a letter.
+var preRelease = regexp.MustCompile(`(?i)^(rc|alpha|beta|a|b|pre|preview|dev|post|patch|p|pl|sp|update|u|hotfix|stable)\.?[0-9]*$`)
+
+// notVersion are digits that tell a word size, a dimension or a platform.
+var notVersion = regexp.MustCompile(`(?i)^([0-9]+(d|bit|bits|dslicer)|x?86|x?64|32|64)$`)
+
+// upstream parts the upstream version from what a packager or site put behind
+// it: "2023.3-foss-2023a-CUDA" is 2023.3, "9.0-gcc11-openmpi4" is 9.0,
+// "7.1-1-gompi-2023a" is 7.1-1. It is empty when s does not begin with a
+// version.
+func upstream(s string) string {
+	if len(s) == 0 || len(s) > 4*maxVersion {
+		return ""
+	}
+	lead, rest := versionLead(s)
+	if rest == "" || rest[0] < '0' || rest[0] > '9' || notVersion.MatchString(s) {
+		return ""
+	}
+	v, ok := takeVersion(rest)
+	if !ok || len(v) > maxVersion {
+		return ""
+	}
+	return lead + v
+}
+
+// versionLead parts the letter of "v1.2", "r7771" and "R2022b" from the
+// digits. The v goes, since it is a mark and no part of the version.
+func versionLead(s string) (lead, rest string) {
+	switch s[0] {
+	case 'v', 'V':
+		return "", s[1:]
+	case 'r', 'R':
+		return s[:1], s[1:]
+	}
+	return "", s
+}
+
+// takeVersion takes dash- and underscore-separated fields for as long as they
+// look like parts of a version.
+func takeVersion(s string) (string, bool) {
+	end := 0
+	for end < len(s) {
+		stop := fieldEnd(s, end)
+		field := s[end:stop]
+		if end > 0 {
+			field = s[end+1 : stop]
+		}
+		if !versionField(field, end == 0) {
+			break
+		}
+		end = stop
+	}
+	return s[:end], end > 0
+}
+
+func fieldEnd(s string, from int) int {
+	if from > 0 {
+		from++
+	}
+	if i := strings.IndexAny(s[from:], "-_+~"); i >= 0 {
+		return from + i
+	}
+	return len(s)
+}
+
+// versionField tests one dotted field, "5.2.4" or "rc1".
+func versionField(field string, first bool) bool {
+	if field == "" {
+		return false
+	}
+	if !first && preRelease.MatchString(field) {
+		return true
+	}
+	for i, part := range strings.Split(field, ".") {
+		if versionPart.MatchString(part) {
+			continue
+		}
+		if i == 0 || !preRelease.MatchString(part) && !shortWord(part) {
+			return false
+		}
+	}
+	return true
+}
+
+// shortWord are letters at the end of a dotted version: "31.11.gem", "1.2.x".
+func shortWord(s string) bool {
+	if len(s) == 0 || len(s) > 5 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if c < 'a' || c > 'z' {
+			return false
+		}
+	}
+	return s != "x"
+}
+
+// splitNameVersion parts "bowtie2-2.3.5.1-linux-x86_64" into name and version
+// at the first dash or underscore that a version follows.
+func splitNameVersion(s string) (name, version string) {
+	for i := 1; i < len(s)-1; i++ {
+		if s[i] != '-' && s[i] != '_' {
+			continue
+		}
+		if v := upstream(s[i+1:]); v != "" && (s[i+1] >= '0' && s[i+1] <= '9' || s[i+1] == 'v') {
+			return s[:i], v
+		}
+	}
+	return "", ""
+}
+
+// debianUpstream takes epoch, revision and repacking marks off a Debian
+// version (deb-version(7)).
+func debianUpstream(v string) string {
+	if _, rest, ok := strings.Cut(v, ":"); ok {
+		v = rest
+	}
+	if i := strings.LastIndexByte(v, '-'); i > 0 {
+		v = v[:i]
+	}
+	if _, real, ok := strings.Cut(v, "+really"); ok {
+		v = real
+	}
+	for _, mark := range []string{"+dfsg", "~dfsg", ".dfsg", "-dfsg", "+ds", "~ds", ".ds", "+repack", "+git", "~git", "+deb", "+nmu"} {
+		if i := strings.Index(v, mark); i > 0 {
+			v = v[:i]
+		}
+	}
+	return bounded(v, maxVersion)
+}
+
+// rpmUpstream takes the snapshot mark off an RPM version (rpm-version(7)).
+func rpmUpstream(v string) string {
+	if i := strings.IndexByte(v, '^'); i > 0 {
+		v = v[:i]
+	}
+	return bounded(v, maxVersion)
+}
+
+// bounded cuts s to n bytes.
+func bounded(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}
