@@ -15,7 +15,7 @@ type (
 type sums struct {
 	runs, failed, elapsed, user, sys int64
 	rss, read, write                 int64
-	first, last                      int64
+	first, last                      int64 // ms since the day began
 }
 
 func (s *sums) add(o *sums) {

@@ -184,18 +184,36 @@ func (t *txn) command(line []byte, day int64) (int64, error) {
 	k := [16]byte(sum[:])
 	d, ok := t.w.cache.commands.get(k)
 	if !ok {
-		hash, text := int64(binary.LittleEndian.Uint64(sum[:])), string(line)
-		d = &dated{day: day}
-		ok, err := t.get("SELECT id, day FROM t_command WHERE hash = ? AND text = ?", []any{hash, text}, &d.id, &d.day)
-		if err == nil && !ok {
-			d.id, err = t.insert("INSERT INTO t_command (hash, day, text) VALUES (?, ?, ?)", hash, day, text)
-		}
-		if err != nil {
+		var err error
+		// Six bytes are a number's next smaller size in SQLite.
+		if d, err = t.commandRow(int64(binary.LittleEndian.Uint64(sum[:])>>17), string(line), day); err != nil {
 			return 0, err
 		}
 		t.w.cache.commands.put(k, d)
 	}
 	return d.id, t.touch("UPDATE t_command SET day = ? WHERE id = ?", d, day)
+}
+
+// commandRow finds or makes the row of a text at its hash, or at the next
+// number where another text has that one.
+func (t *txn) commandRow(hash int64, text string, day int64) (*dated, error) {
+	for ; ; hash++ {
+		res, err := t.exec("INSERT OR IGNORE INTO t_command (hash, day, text) VALUES (?, ?, ?)", hash, day, text)
+		if err != nil {
+			return nil, err
+		}
+		if n, err := res.RowsAffected(); n > 0 || err != nil {
+			id, err := res.LastInsertId()
+			return &dated{id, day}, err
+		}
+		d, other := &dated{}, ""
+		if _, err := t.get("SELECT id, day, text FROM t_command WHERE hash = ?", []any{hash}, &d.id, &d.day, &other); err != nil {
+			return nil, err
+		}
+		if other == text {
+			return d, nil
+		}
+	}
 }
 
 // touch moves a row's day of last use, once a day.

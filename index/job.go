@@ -6,6 +6,7 @@ import "procmon"
 type jobRow struct {
 	id     int64
 	charge int64
+	fresh  bool        // nothing is booked to it yet
 	job    procmon.Job // without step, task and evidence of membership
 }
 
@@ -83,7 +84,7 @@ func (t *txn) findJob(j *procmon.Job, host int64) (*jobRow, error) {
 	}
 	id, err := t.insert("INSERT INTO t_job (raw_id, restart, cluster, sluid, evidence, charge) VALUES (?, ?, ?, ?, 0, 0)",
 		known(j.RawID), j.Restart, known(j.Cluster), known(j.SLUID))
-	row := &jobRow{id: id}
+	row := &jobRow{id: id, fresh: true}
 	row.job = procmon.Job{RawID: clean(j.RawID), Restart: j.Restart, Cluster: clean(j.Cluster), SLUID: clean(j.SLUID)}
 	return row, err
 }

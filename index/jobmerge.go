@@ -51,10 +51,10 @@ func (t *txn) storeJob(row *jobRow) error {
 	if err != nil {
 		return err
 	}
-	if id != row.charge {
+	if id != row.charge && !row.fresh {
 		t.recharged(row.id, row.charge, id)
-		row.charge = id
 	}
+	row.charge = id
 	var evidence int64
 	for f, e := range j.By {
 		evidence |= int64(e&15) << (4 * f)

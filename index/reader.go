@@ -98,7 +98,7 @@ func (r *Reader) Info(ctx context.Context) (Info, error) {
 
 func (r *Reader) info(ctx context.Context, info *Info) error {
 	var runs, first, last, runsFrom, usageFrom sql.NullInt64
-	err := r.db.QueryRowContext(ctx, `SELECT sum(runs), min(first), max(last),
+	err := r.db.QueryRowContext(ctx, `SELECT sum(runs), min(day * 86400000 + first) * 1000, max(day * 86400000 + last) * 1000,
 		(SELECT value FROM t_meta WHERE key = 'runs_from'), (SELECT value FROM t_meta WHERE key = 'usage_from') FROM t_history`).
 		Scan(&runs, &first, &last, &runsFrom, &usageFrom)
 	if err != nil {

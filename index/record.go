@@ -115,7 +115,7 @@ func (t *txn) add(r *procmon.Record, start int64) (*runRow, error) {
 	if other != nil {
 		return other, t.goOn(r, other)
 	}
-	t.book(row, start, &sums{runs: 1, first: start, last: start})
+	t.book(row, start, &sums{runs: 1})
 	if r.Phase != procmon.Start {
 		t.book(row, when, diff)
 	}
@@ -138,5 +138,7 @@ func (t *txn) goOn(r *procmon.Record, row *runRow) error {
 
 // book adds to the sums of a run's keys on the UTC day of a time.
 func (t *txn) book(row *runRow, micros int64, s *sums) {
+	s.first = micros % microsADay / 1000
+	s.last = s.first
 	addTo(t.usage, usageKey{dayOf(micros), row.host, row.step, row.user, row.identity}, s)
 }

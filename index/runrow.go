@@ -67,7 +67,7 @@ func (row *runRow) tell(r *procmon.Record) (when int64, diff *sums) {
 	if ended {
 		when = max(row.start, run.End.UnixMicro())
 	}
-	diff = &sums{first: when, last: when}
+	diff = &sums{}
 	if r.Phase == procmon.Start {
 		return when, diff
 	}

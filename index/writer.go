@@ -83,15 +83,18 @@ func (w *Writer) start(ctx context.Context) error {
 	if err := migrate(ctx, w.db); err != nil {
 		return err
 	}
-	// A log that once grew long is cut back when it is next begun anew.
-	if _, err := w.db.ExecContext(ctx, "PRAGMA journal_size_limit = 16777216"); err != nil {
-		return err
-	}
 	if err := protect(w.opts.Path, w.opts.Group, w.opts.Logger); err != nil {
 		return err
 	}
 	var err error
-	w.conn, err = w.db.Conn(ctx)
+	if w.conn, err = w.db.Conn(ctx); err != nil {
+		return err
+	}
+	// 16 MiB of log between checkpoints write a page that changes often once
+	// instead of many times. A log that grew longer behind a slow reader is cut
+	// back when it is next begun anew. It is the one connection there is, so
+	// that these need not stand in the DSN, which has no names for them.
+	_, err = w.conn.ExecContext(ctx, "PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 33554432")
 	return err
 }
 

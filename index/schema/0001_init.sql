@@ -3,8 +3,9 @@
 -- stands for "none", so that the views need no outer join and SQLite is free
 -- to begin with whichever table a question narrows most.
 --
--- Units: times and durations are µs (times since the epoch), sizes bytes,
--- days are days since the epoch in UTC. NULL is "not known".
+-- Units: times and durations are µs (times since the epoch), sizes bytes, days
+-- are days since the epoch in UTC; first and last are ms since their day began,
+-- which takes half the room. NULL is "not known".
 
 CREATE TABLE t_meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 
@@ -97,11 +98,11 @@ CREATE INDEX t_identity_hash ON t_identity (hash);
 
 CREATE TABLE t_command (
   id   INTEGER PRIMARY KEY,
-  hash INTEGER NOT NULL,
+  hash INTEGER NOT NULL,            -- 47 bits of SHA-256, moved up by one until free
   day  INTEGER NOT NULL,            -- last used
   text TEXT
 );
-CREATE INDEX t_command_hash ON t_command (hash);
+CREATE UNIQUE INDEX t_command_hash ON t_command (hash);
 
 -- id is the start, moved up by one until free.
 CREATE TABLE t_run (
@@ -193,7 +194,7 @@ CREATE TABLE t_live (
 INSERT INTO t_job (id, evidence, charge) VALUES (0, 0, 0);
 INSERT INTO t_charge (id) VALUES (0);
 INSERT INTO t_step (id, job) VALUES (0, 0);
-INSERT INTO t_command (id, hash, day) VALUES (0, 0, 0);
+INSERT INTO t_command (id, hash, day) VALUES (0, -1, 0);
 
 CREATE VIEW runs AS
 SELECT
@@ -300,8 +301,8 @@ SELECT
   g.rss AS max_rss_bytes,
   g.read AS read_bytes,
   g.write AS write_bytes,
-  g.first / 1e6 AS first,
-  g.last / 1e6 AS last,
+  (g.day * 86400000 + g.first) / 1e3 AS first,
+  (g.day * 86400000 + g.last) / 1e3 AS last,
   j.sluid AS sluid
 FROM t_usage g
 JOIN t_host h ON h.id = g.host
@@ -333,8 +334,8 @@ SELECT
   g.rss AS max_rss_bytes,
   g.read AS read_bytes,
   g.write AS write_bytes,
-  g.first / 1e6 AS first,
-  g.last / 1e6 AS last
+  (g.day * 86400000 + g.first) / 1e3 AS first,
+  (g.day * 86400000 + g.last) / 1e3 AS last
 FROM t_history g
 JOIN t_user u ON u.id = g.user
 JOIN t_charge c ON c.id = g.charge
