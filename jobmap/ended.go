@@ -65,7 +65,7 @@ func (f *facts) summary(cluster string, clock bootClock, written time.Time) proc
 // job is the Job that the facts alone tell.
 func (f *facts) job(cluster string) procmon.Job {
 	s := search{
-		m: &Mapper{cluster: cluster}, p: &procmon.Process{}, parent: &procmon.Job{},
+		m: &Mapper{cluster: cluster}, p: &procmon.Process{},
 		claim: claim{scheduler: max(0, schedulerIndex(f.scheduler)), rawID: f.id},
 		by:    procmon.EvidenceFacts, facts: f,
 	}

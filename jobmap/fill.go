@@ -67,7 +67,7 @@ func (s *search) fillEnviron() {
 		return
 	}
 	const by = procmon.EvidenceEnviron
-	pa := s.parent
+	pa := &s.parent
 	if j.RawID == "" && !e.hetMember && len(e.hetLeader) == 0 {
 		s.set(&j.RawID, procmon.JobRawID, text(e.id, pa.RawID), by)
 	}
@@ -116,7 +116,7 @@ func (s *search) agrees() bool {
 
 // inherit takes what is still unknown from the parent's job, if it is the same.
 func (s *search) inherit() {
-	j, pa := &s.job, s.parent
+	j, pa := &s.job, &s.parent
 	if pa.None() || pa.Scheduler != j.Scheduler {
 		return
 	}
@@ -147,7 +147,7 @@ func (s *search) inherit() {
 // name says the job's id as users do: 4_5 of an array, 9+1 of a heterogeneous
 // job, otherwise the raw id.
 func (s *search) name() {
-	j, pa := &s.job, s.parent
+	j, pa := &s.job, &s.parent
 	by := j.By[procmon.JobRawID]
 	sameParent := !pa.None() && pa.Scheduler == j.Scheduler && pa.RawID == j.RawID
 	switch {
@@ -174,7 +174,7 @@ func (s *search) name() {
 
 // compose puts the id together, or takes the parent's copy of it.
 func (s *search) compose(sameParent bool) string {
-	j, pa := &s.job, s.parent
+	j, pa := &s.job, &s.parent
 	if sameParent && pa.ArrayJob == j.ArrayJob && pa.ArrayTask == j.ArrayTask && pa.HetJob == j.HetJob && pa.HetOffset == j.HetOffset {
 		return pa.ID
 	}

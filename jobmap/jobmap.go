@@ -42,7 +42,7 @@ func New(c Config) *Mapper {
 // memory only, but for one look at the file of a job not seen before. The zero
 // Job is no job; it may still carry a Conflict, when a claim was refused.
 func (m *Mapper) Job(p *procmon.Process, parent procmon.Job) procmon.Job {
-	var s search
-	s.find(m, p, &parent)
+	s := search{m: m, p: p, parent: parent}
+	s.find()
 	return s.job
 }

@@ -50,8 +50,9 @@ type scheduler struct {
 	// cgroup reads one line; rank says which line decides when several name a
 	// job, least first.
 	cgroup func(c procmon.Cgroup, slice string) (cl claim, rank int)
-	// title reads the name that a root-owned daemon gives itself.
-	title func(a procmon.Ancestor) claim
+	// title reads the name that a root-owned daemon gives itself; known is the
+	// claim found before, whose strings are taken where they are the same.
+	title func(a procmon.Ancestor, known claim) claim
 	// environ reads the environment; rawID is the job known already, or empty.
 	environ func(env []byte, rawID string) envClaim
 	// daemon says whether a process in a job is the scheduler's own, and no

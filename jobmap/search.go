@@ -11,7 +11,7 @@ import (
 type search struct {
 	m      *Mapper
 	p      *procmon.Process
-	parent *procmon.Job
+	parent procmon.Job
 	job    procmon.Job
 
 	claim claim            // which job it is
@@ -21,11 +21,10 @@ type search struct {
 }
 
 // find goes down the rungs until one names a job that p can belong to.
-func (s *search) find(m *Mapper, p *procmon.Process, parent *procmon.Job) {
-	s.m, s.p, s.parent = m, p, parent
+func (s *search) find() {
 	switch {
 	case s.byCgroup():
-		if d := schedulers[s.claim.scheduler].daemon; d != nil && d(p, s.claim) {
+		if d := schedulers[s.claim.scheduler].daemon; d != nil && d(s.p, s.claim) {
 			s.job = procmon.Job{}
 			return
 		}
@@ -110,7 +109,7 @@ func (s *search) titled() (claim, bool) {
 			if schedulers[sch].title == nil {
 				continue
 			}
-			if c := schedulers[sch].title(s.p.Ancestors[i]); !c.none() {
+			if c := schedulers[sch].title(s.p.Ancestors[i], s.claim); !c.none() {
 				c.scheduler = sch
 				return c, true
 			}
@@ -232,7 +231,7 @@ func (s *search) mayBe(owner uint32, c *claim, by procmon.Evidence) bool {
 		return false
 	}
 	sch := schedulers[c.scheduler].name
-	if pa := s.parent; !pa.None() && pa.Evidence.Proved() && pa.Scheduler == sch && pa.RawID == c.rawID && pa.SLUID == c.sluid {
+	if pa := &s.parent; !pa.None() && pa.Evidence.Proved() && pa.Scheduler == sch && pa.RawID == c.rawID && pa.SLUID == c.sluid {
 		return true
 	}
 	for i := range s.p.Ancestors {

@@ -1,6 +1,7 @@
 package jobmap
 
 import (
+	"bytes"
 	"strings"
 
 	"procmon"
@@ -180,30 +181,25 @@ func slurmStep(name string) string {
 // slurmTitle reads the title of a slurmstepd, "slurmstepd: [JOB.STEP]". It is
 // written over the daemon's first arguments, so it can be cut short, with
 // remains of them behind it: "slurmstepd: [13.ex d".
-func slurmTitle(a procmon.Ancestor) (cl claim) {
+func slurmTitle(a procmon.Ancestor, known claim) (cl claim) {
 	if a.UID != 0 || a.Comm != "slurmstepd" || !isSlurmstepd(a.Exe) {
 		return claim{}
 	}
-	title := a.Args
-	const start = "slurmstepd: ["
-	if len(title) < len(start) || string(title[:len(start)]) != start {
+	title, ok := bytes.CutPrefix(a.Args, []byte("slurmstepd: ["))
+	if !ok {
 		return claim{}
 	}
-	title = title[len(start):]
-	if len(title) > 64 {
-		title = title[:64]
-	}
-	id, step, complete := strings.Cut(string(title), ".")
+	id, step, complete := bytes.Cut(title[:min(len(title), 64)], []byte{'.'})
 	if !complete || !digits(id) {
 		return claim{}
 	}
-	cl.rawID = id
-	if name, _, ok := strings.Cut(step, "]"); ok {
-		cl.step = slurmStep(name)
+	cl.rawID = text(id, known.rawID)
+	if name, _, ok := bytes.Cut(step, []byte{']'}); ok {
+		cl.step = slurmStep(text(name, known.step))
 		return cl
 	}
 	for _, name := range [...]string{stepBatch, stepExtern, stepInteractive, stepPending} {
-		if len(step) > 1 && step[:2] == name[:2] {
+		if len(step) > 1 && string(step[:2]) == name[:2] {
 			cl.step = name
 		}
 	}
