@@ -80,7 +80,9 @@ func TestInstall(t *testing.T) {
 		"-rwxr-xr-x /usr/libexec/procmon/epilog.sh",
 		"-rwxr-xr-x /usr/libexec/procmon/prolog.sh",
 	}
-	got := slices.DeleteFunc(files(t, dest), func(f string) bool { return strings.Contains(f, "/libexec/procmon/pbs/") || strings.Contains(f, "/man/") })
+	got := slices.DeleteFunc(files(t, dest), func(f string) bool {
+		return strings.Contains(f, "/libexec/procmon/pbs/") || strings.Contains(f, "/man/")
+	})
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("installed (-want +got):\n%s", diff)
 	}

@@ -64,6 +64,7 @@ start_daemon() {
         --config "$WORK/procmond.toml" \
         --index-path "$WORK/procmon.db" \
         --syslog-address "file:$WORK/runs.jsonl" \
+        --syslog-spool "$WORK/spool" \
         --jobs-dir "$WORK/jobs" \
         --control-socket "$WORK/procmond.sock" 2> "$WORK/procmond.log" &
     DAEMON=$!
