@@ -33,7 +33,7 @@ func coverage(ctx context.Context, db Querier, since, until time.Time, hosts ...
 }
 
 func (s *statement) lossesIn(c *Coverage, hosts []string) {
-	s.add(` WHERE "to" >= ? AND "from" < ?`, unix(c.From), unix(c.To))
+	s.add(` WHERE "to" >= ? AND "from" <= ?`, unix(c.From), unix(c.To))
 	for i, host := range hosts {
 		s.add(map[bool]string{true: " AND host IN (?", false: ", ?"}[i == 0], host)
 	}

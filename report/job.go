@@ -14,14 +14,14 @@ import (
 var ErrNoJob = errors.New("no such job in the index")
 
 // MaxJobs is how many jobs one report tells of singly.
-const MaxJobs = 10
+const MaxJobs = 5
 
 // JobReport is what one job id was: more than one job if it is an array or a
 // heterogeneous job, was requeued, or was handed out in several clusters.
 type JobReport struct {
 	ID       string
 	Now      time.Time
-	Overview Table       // all the jobs, a row each
+	Overview *Table      // all the jobs
 	Jobs     []JobDetail // the first MaxJobs of them, oldest first
 	Notes    []string
 }
@@ -37,6 +37,9 @@ type JobDetail struct {
 	Coverage     Coverage
 	Notes        []string
 }
+
+// mostRows bounds the overview of an array job.
+const mostRows = 1000
 
 // jobKey names one job of an index; nil is NULL.
 type jobKey struct{ cluster, rawID, sluid, restart any }
@@ -66,13 +69,13 @@ func FindJob(ctx context.Context, db Querier, id string, limit int, now time.Tim
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("%w: %q", ErrNoJob, id)
 	}
-	q := Query{By: []Dimension{Cluster, Job, User}, Filters: []Filter{{Job, []string{id}}}, Now: now, Sort: "first"}
-	q.Sort = "-first"
-	overview, err := Summarize(ctx, db, q)
+	r.Overview, err = Summarize(ctx, db, Query{
+		By: []Dimension{Cluster, Job, User}, Filters: []Filter{{Job, []string{id}}}, Now: now, Sort: "-first", Limit: mostRows,
+	})
 	if err != nil {
 		return nil, err
 	}
-	r.Overview = *overview
+	r.Overview.drop("jobs", "users")
 	for i := range r.Jobs {
 		if err := r.Jobs[i].fill(ctx, db, &keys[i], limit, now); err != nil {
 			return nil, err
@@ -101,22 +104,22 @@ func (r *JobReport) find(ctx context.Context, db Querier) (keys []jobKey, err er
 		FROM usage WHERE `)
 	s.filter(Filter{Job, []string{r.ID}})
 	s.add(` GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9 ORDER BY 12, 4, 6`)
-	restarted, clusters := false, map[string]bool{}
+	jobs, restarted, clusters := 0, false, map[string]bool{}
 	err = each(ctx, db, s, len(factColumnsOfJob), func(raw []any) error {
-		k := jobKey{cluster: raw[1], rawID: raw[3], sluid: raw[4], restart: raw[5]}
-		keys = append(keys, k)
-		restarted = restarted || toInt(k.restart) > 0
-		clusters[toText(k.cluster)] = true
+		jobs++
+		restarted = restarted || toInt(raw[5]) > 0
+		clusters[toText(raw[1])] = true
 		if len(r.Jobs) == MaxJobs {
 			return nil
 		}
+		keys = append(keys, jobKey{cluster: raw[1], rawID: raw[3], sluid: raw[4], restart: raw[5]})
 		facts := Grid{Columns: factColumnsOfJob}
 		row, err := facts.values(raw)
 		facts.Rows = [][]any{row}
 		r.Jobs = append(r.Jobs, JobDetail{Facts: facts})
 		return err
 	})
-	r.several(len(keys), restarted, len(clusters))
+	r.several(jobs, restarted, len(clusters))
 	return keys, err
 }
 
@@ -149,7 +152,8 @@ func (j *JobDetail) fill(ctx context.Context, db Querier, key *jobKey, limit int
 		if err != nil {
 			return err
 		}
-		*part.into = t.without("jobs", "users")
+		t.drop("jobs", "users")
+		*part.into = t.Grid
 	}
 	if err := j.allocation(ctx, db, key); err != nil {
 		return err
@@ -164,7 +168,7 @@ func (j *JobDetail) fill(ctx context.Context, db Querier, key *jobKey, limit int
 	last, _ := j.fact("last").(time.Time)
 	hosts, _ := j.fact("hosts").([]string)
 	var err error
-	j.Coverage, err = coverage(ctx, db, first, last.Add(time.Microsecond), hosts...)
+	j.Coverage, err = coverage(ctx, db, first, last, hosts...)
 	return err
 }
 
@@ -173,24 +177,18 @@ func (j *JobDetail) fact(name string) any {
 	return j.Facts.Rows[0][i]
 }
 
-// without is the grid less some columns.
-func (t *Grid) without(names ...string) Grid {
-	var out Grid
-	for _, c := range t.Columns {
-		if !slices.Contains(names, c.Name) {
-			out.Columns = append(out.Columns, c)
+// drop takes columns away.
+func (t *Table) drop(names ...string) {
+	for i := len(t.Columns) - 1; i >= 0; i-- {
+		if !slices.Contains(names, t.Columns[i].Name) {
+			continue
+		}
+		t.Columns = slices.Delete(t.Columns, i, i+1)
+		t.Total = slices.Delete(t.Total, i, i+1)
+		for r := range t.Rows {
+			t.Rows[r] = slices.Delete(t.Rows[r], i, i+1)
 		}
 	}
-	for _, row := range t.Rows {
-		var kept []any
-		for i, v := range row {
-			if !slices.Contains(names, t.Columns[i].Name) {
-				kept = append(kept, v)
-			}
-		}
-		out.Rows = append(out.Rows, kept)
-	}
-	return out
 }
 
 // allocation asks what the job had of its hosts.
@@ -202,7 +200,7 @@ func (j *JobDetail) allocation(ctx context.Context, db Querier, key *jobKey) err
 	s := new(statement)
 	s.add(`SELECT host, cpus, gpus, start, "end" FROM jobs WHERE 1`)
 	s.key(key)
-	s.add(` ORDER BY host`)
+	s.add(` AND coalesce(cpus, gpus, start, "end") IS NOT NULL ORDER BY host`)
 	return each(ctx, db, s, len(j.Hosts.Columns), j.Hosts.take)
 }
 

@@ -1,9 +1,19 @@
 package report
 
+import "strings"
+
 // measure is a column that is computed from the runs of a row.
 type measure struct {
 	Column
-	sql string
+	sql string // "%s" stands where a FILTER clause goes
+}
+
+// over is the measure's SQL, over the rows that a condition keeps; empty: all.
+func (m *measure) over(condition string) string {
+	if condition != "" {
+		condition = " FILTER (WHERE " + condition + ")"
+	}
+	return strings.ReplaceAll(m.sql, "%s", condition)
 }
 
 // oneJob tells jobs apart: a requeued job is the same job again.
@@ -14,17 +24,17 @@ const person = `coalesce(user, CAST(uid AS TEXT))`
 
 var measures = []measure{
 	{Column{"versions", "Versions", List, "", 5}, `json_group_array(DISTINCT version) FILTER (WHERE version IS NOT NULL)`},
-	{Column{"jobs", "Jobs", Count, "?", 1}, `count(DISTINCT ` + oneJob + `)`},
-	{Column{"users", "Users", Count, "?", 2}, `count(DISTINCT ` + person + `)`},
-	{Column{"runs", "Runs", Count, "?", 1}, `sum(runs)`},
-	{Column{"failed", "Failed", Count, "?", 6}, `sum(failed)`},
-	{Column{"cpu_seconds", "CPU", Seconds, "?", 1}, `sum(cpu_seconds)`},
-	{Column{"process_seconds", "Elapsed", Seconds, "?", 9}, `sum(elapsed_seconds)`},
-	{Column{"max_rss_bytes", "Max RSS", Bytes, "?", 4}, `max(max_rss_bytes)`},
-	{Column{"read_bytes", "Read", Bytes, "?", 10}, `sum(read_bytes)`},
-	{Column{"write_bytes", "Written", Bytes, "?", 10}, `sum(write_bytes)`},
-	{Column{"first", "First", Time, "?", 8}, `min("first")`},
-	{Column{"last", "Last", Time, "?", 7}, `max("last")`},
+	{Column{"jobs", "Jobs", Count, "?", 1}, `count(DISTINCT ` + oneJob + `)%s`},
+	{Column{"users", "Users", Count, "?", 2}, `count(DISTINCT ` + person + `)%s`},
+	{Column{"runs", "Runs", Count, "?", 1}, `coalesce(sum(runs)%s, 0)`},
+	{Column{"failed", "Failed", Count, "?", 6}, `coalesce(sum(failed)%s, 0)`},
+	{Column{"cpu_seconds", "CPU", Seconds, "?", 1}, `sum(cpu_seconds)%s`},
+	{Column{"process_seconds", "Elapsed", Seconds, "?", 9}, `sum(elapsed_seconds)%s`},
+	{Column{"max_rss_bytes", "Max RSS", Bytes, "?", 4}, `nullif(max(max_rss_bytes)%s, 0)`},
+	{Column{"read_bytes", "Read", Bytes, "?", 10}, `sum(read_bytes)%s`},
+	{Column{"write_bytes", "Written", Bytes, "?", 10}, `sum(write_bytes)%s`},
+	{Column{"first", "First", Time, "?", 8}, `min("first")%s`},
+	{Column{"last", "Last", Time, "?", 7}, `max("last")%s`},
 }
 
 // dimensionColumns are the columns of dimensions: their titles, what is shown

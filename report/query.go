@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"procmon"
 )
 
 // ErrQuery is a query that makes no sense: an empty range, a negative limit.
@@ -110,7 +112,19 @@ func (q Query) normal() (Query, error) {
 			return q, unknown("dimension", string(d), Dimensions)
 		}
 	}
-	return q, nil
+	return q, q.checkKinds()
+}
+
+// checkKinds finds kinds that no program can have.
+func (q *Query) checkKinds() error {
+	for _, f := range q.Filters {
+		for _, kind := range f.Values {
+			if f.By == Kind && !slices.Contains(procmon.AppKinds, procmon.AppKind(kind)) {
+				return unknown("kind", kind, procmon.AppKinds)
+			}
+		}
+	}
+	return nil
 }
 
 // byApplication says whether rows are applications.

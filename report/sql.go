@@ -122,7 +122,7 @@ func grouped(source string, q *Query, order string) *statement {
 		s.add(fmt.Sprintf("%s AS d%d, ", dimensionColumns[d].sql, i))
 	}
 	for _, m := range measuresOf(q) {
-		s.add(fmt.Sprintf("%s AS m_%s, ", m.sql, m.Name))
+		s.add(fmt.Sprintf("%s AS m_%s, ", m.over(""), m.Name))
 	}
 	s.add("count(*) OVER () FROM (")
 	s.facts(source, q)
@@ -156,7 +156,7 @@ func totals(source string, q *Query) *statement {
 			s.add("NULL, ")
 			continue
 		}
-		s.add(fmt.Sprintf("%s FILTER (WHERE %s), ", m.sql, kept))
+		s.add(m.over(kept) + ", ")
 	}
 	for _, which := range []string{kept + " AND application IS NULL", "NOT (" + kept + ")"} {
 		s.add(fmt.Sprintf("coalesce(sum(runs) FILTER (WHERE %[1]s), 0), coalesce(sum(cpu_seconds) FILTER (WHERE %[1]s), 0.0), ", which))

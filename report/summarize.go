@@ -56,7 +56,7 @@ func (t *Table) fill(ctx context.Context, db Querier) error {
 	})
 }
 
-// sum reads the totals and says what was left out and what has no name.
+// sum reads the totals, what was left out and what has no name.
 func (t *Table) sum(ctx context.Context, db Querier) error {
 	dims := len(t.Query.By)
 	width := len(t.Columns) - dims
@@ -67,7 +67,10 @@ func (t *Table) sum(ctx context.Context, db Querier) error {
 			return err
 		}
 		t.Total = row
-		t.note(toInt(raw[width]), toFloat(raw[width+1]), toInt(raw[width+2]), toFloat(raw[width+3]))
+		if t.Query.byApplication() {
+			t.Unnamed = Part{toInt(raw[width]), toFloat(raw[width+1])}
+			t.LeftOut = Part{toInt(raw[width+2]), toFloat(raw[width+3])}
+		}
 		return nil
 	})
 	if len(t.Query.By) == 0 && t.empty() {
@@ -80,21 +83,6 @@ func (t *Table) sum(ctx context.Context, db Querier) error {
 func (t *Table) empty() bool {
 	i := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == "last" })
 	return t.Total == nil || t.Total[i] == nil
-}
-
-// note adds what a reader of a report by application must know of it.
-func (t *Table) note(unknownRuns int64, unknownCPU float64, outRuns int64, outCPU float64) {
-	if !t.Query.byApplication() {
-		return
-	}
-	if outRuns > 0 {
-		t.Notes = append(t.Notes, fmt.Sprintf(
-			"%d runs of launchers, shells and system programs (%.1f s of CPU time) are left out; --all counts them.", outRuns, outCPU))
-	}
-	if unknownRuns > 0 {
-		t.Notes = append(t.Notes, fmt.Sprintf(
-			"%d runs (%.1f s of CPU time) have no application's name yet; --by-executable --kind unknown lists them.", unknownRuns, unknownCPU))
-	}
 }
 
 // each runs a statement and hands on its rows, width values each.

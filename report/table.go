@@ -41,9 +41,17 @@ type Table struct {
 	// Total is a row over everything that the query asks for, rows beyond its
 	// limit included; dimensions in it are nil.
 	Total    []any
-	RowCount int // rows that there are without the limit
+	RowCount int  // rows that there are without the limit
+	LeftOut  Part // launchers, shells and system programs, when the query does not count them
+	Unnamed  Part // runs whose application is unknown, counted in Total; in reports by application
 	Coverage Coverage
 	Notes    []string // what a reader should know, in sentences
+}
+
+// Part is a share of the runs.
+type Part struct {
+	Runs       int64
+	CPUSeconds float64
 }
 
 // Coverage is what is known not to have been seen.

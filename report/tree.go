@@ -13,20 +13,25 @@ var runColumns = []Column{
 	{Name: "step", Title: "Step", Missing: "(none)"}, {Name: "task", Title: "Task"}, {Name: "user", Title: "User", Missing: "(unknown)"},
 	{Name: "application", Title: "Application", Missing: "(unknown)"}, {Name: "version", Title: "Version"}, {Name: "kind", Title: "Kind"},
 	{Name: "executable", Title: "Executable", Missing: "(unknown)"}, {Name: "command_line", Title: "Command line", Missing: "(unknown)"},
+	{Name: "command_cut", Unit: Count}, // 1: the command line is not whole
 	{Name: "elapsed_seconds", Title: "Elapsed", Unit: Seconds, Missing: "?"}, {Name: "cpu_seconds", Title: "CPU", Unit: Seconds, Missing: "?"},
 	{Name: "max_rss_bytes", Title: "Max RSS", Unit: Bytes, Missing: "?"}, {Name: "read_bytes", Title: "Read", Unit: Bytes, Missing: "?"},
 	{Name: "write_bytes", Title: "Written", Unit: Bytes, Missing: "?"},
 	{Name: "exit_code", Title: "Exit", Unit: Count}, {Name: "exit_signal", Title: "Signal", Unit: Count}, {Name: "outcome", Title: "Outcome", Missing: "running"},
 }
 
+// longest is how many characters of a command line a report holds: a job can
+// have 100,000 runs with 2 MiB each.
+const longest = 4096
+
 // runs reads the oldest runs of a job and puts each below its parent.
 func (j *JobDetail) runs(ctx context.Context, db Querier, key *jobKey, limit int) error {
 	flat := Grid{Columns: runColumns}
 	var nodes []node
 	s := new(statement)
-	s.add(`SELECT 0, host, pid, ppid, start, "end", step_id, task_id, ` + person + `, application, version, coalesce(kind, 'unknown'),
-		executable, command_line, elapsed_seconds, cpu_seconds, max_rss_bytes, read_bytes, write_bytes, exit_code, exit_signal, outcome,
-		parent_start, count(*) OVER () FROM runs WHERE 1`)
+	s.add(`SELECT 0, host, pid, ppid, start, "end", step_id, task_id, `+person+`, application, version, coalesce(kind, 'unknown'),
+		executable, substr(command_line, 1, ?), command_cut OR length(command_line) > ?, elapsed_seconds, cpu_seconds, max_rss_bytes, read_bytes, write_bytes, exit_code, exit_signal, outcome,
+		parent_start, count(*) OVER () FROM runs WHERE 1`, longest, longest)
 	s.key(key)
 	s.add(` ORDER BY run_id LIMIT ?`, limit)
 	more := len(runColumns)

@@ -30,9 +30,9 @@ func unknown[T ~string](what, name string, known []T) *UnknownError {
 	return &UnknownError{What: what, Name: name, Known: names, Near: Nearest(name, names)}
 }
 
-// Nearest is the known name that was probably meant: one that begins or is
-// begun with it, or else one that at most a third of its letters away. It is
-// empty when none is near.
+// Nearest is the known name that was probably meant: the one the fewest typing
+// errors away, at most one in three letters, or else one that begins with it or
+// that it begins with. It is empty when none is near.
 func Nearest(name string, known []string) string {
 	name = strings.ToLower(name)
 	if len(name) > 64 { // nobody's typing error
@@ -40,11 +40,13 @@ func Nearest(name string, known []string) string {
 	}
 	best, bestDistance := "", len(name)/3+1
 	for _, k := range known {
-		if name != "" && (strings.HasPrefix(k, name) || strings.HasPrefix(name, k)) {
-			return k
-		}
 		if d := distance(name, k); d < bestDistance {
 			best, bestDistance = k, d
+		}
+	}
+	for _, k := range known {
+		if best == "" && name != "" && (strings.HasPrefix(k, name) || strings.HasPrefix(name, k)) {
+			best = k
 		}
 	}
 	return best

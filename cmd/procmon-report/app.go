@@ -72,25 +72,34 @@ func (w *world) command(name, usage, args, description string, action cli.Action
 // summaryFlags are those of reports by dimensions.
 func summaryFlags() []cli.Flag {
 	flags := []cli.Flag{
-		&cli.StringSliceFlag{Name: "by", Category: "group by", Usage: "`DIMENSION[,…]` to group by"},
+		&cli.GenericFlag{Name: "by", Category: "group by", Usage: "group by `DIMENSION[,…]`", Value: new(values)},
 	}
 	for _, d := range report.Dimensions {
 		usage := "the same as --by " + string(d)
 		if d == report.Version {
 			usage += ", which means application and version"
 		}
-		flags = append(flags, &cli.BoolFlag{Name: "by-" + string(d), Category: "group by", Usage: usage})
+		flags = append(flags, &cli.BoolFlag{Name: "by-" + string(d), Category: "group by", Usage: usage, DisableDefaultText: true})
 	}
 	for _, f := range filters {
-		flags = append(flags, &cli.StringSliceFlag{Name: f.flag, Category: "filter", Usage: f.usage})
+		flags = append(flags, &cli.GenericFlag{Name: f.flag, Category: "filter", Usage: f.usage, Value: new(values)})
 	}
 	flags = append(flags, rangeFlags()...)
 	return append(flags,
-		&cli.BoolFlag{Name: "all", Category: "rows", Usage: "count launchers, shells and system programs too"},
+		&cli.BoolFlag{Name: "all", Category: "rows", Usage: "count launchers, shells and system programs too", DisableDefaultText: true},
 		&cli.StringFlag{Name: "sort", Category: "rows", Usage: "sort by `COLUMN`, numbers from the greatest, text from A; -COLUMN reverses"},
 		&cli.IntFlag{Name: "limit", Category: "rows", Usage: "show at most `N` rows, 0: all"},
 	)
 }
+
+// values are those of a flag that may be repeated. Unlike the library's, they
+// are not split at commas, which paths and names may hold.
+type values []string
+
+// Set adds a value.
+func (v *values) Set(s string) error { *v = append(*v, s); return nil }
+
+func (v *values) String() string { return strings.Join(*v, ",") }
 
 // filters are the flags that narrow a report.
 var filters = []struct {
@@ -125,7 +134,7 @@ func commonFlags() []cli.Flag {
 			EnvVars: []string{"PROCMON_INDEX_PATH"}, Value: defaultIndex},
 		&cli.StringFlag{Name: "format", Category: "index and output", Usage: "show as `FORMAT`: " + strings.Join(render.Formats, ", "), Value: "table"},
 		&cli.StringFlag{Name: "output", Category: "index and output", Usage: "write to `FILE`, \"-\": standard output", Value: "-"},
-		&cli.BoolFlag{Name: "utc", Category: "index and output", Usage: "take and show times in UTC"},
+		&cli.BoolFlag{Name: "utc", Category: "index and output", Usage: "take and show times in UTC", DisableDefaultText: true},
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -13,23 +14,9 @@ import (
 // "--" is an argument. A flag that does not exist is an error here, where the
 // nearest one can be named.
 func reorder(app *cli.App, argv []string) ([]string, error) {
-	takesValue := map[string]bool{"help": false, "h": false}
-	note := func(flags []cli.Flag) {
-		for _, f := range flags {
-			_, boolean := f.(*cli.BoolFlag)
-			for _, name := range f.Names() {
-				takesValue[name] = !boolean
-			}
-		}
-	}
-	note(app.Flags)
-	for _, c := range app.Commands {
-		note(c.Flags)
-	}
-
-	var flags, args []string
-	rest := argv[1:]
-	for len(rest) > 0 {
+	known := takesValue(app)
+	var flags, names, args []string
+	for rest := argv[1:]; len(rest) > 0; {
 		word := rest[0]
 		rest = rest[1:]
 		if word == "--" {
@@ -41,23 +28,25 @@ func reorder(app *cli.App, argv []string) ([]string, error) {
 			continue
 		}
 		name, _, has := strings.Cut(strings.TrimPrefix(word[1:], "-"), "=")
-		value, known := takesValue[name]
-		if !known {
-			return nil, unknownFlag(app, name)
+		flags, names = append(flags, word), append(names, name)
+		if !known[name] || has {
+			continue
 		}
-		flags = append(flags, word)
-		if value && !has {
-			if len(rest) == 0 {
-				return nil, usagef("flag --%s needs a value", name)
-			}
-			flags = append(flags, rest[0])
-			rest = rest[1:]
+		if len(rest) == 0 {
+			return nil, usagef("flag --%s needs a value", name)
 		}
+		flags, rest = append(flags, rest[0]), rest[1:]
 	}
 
-	out := []string{argv[0]}
-	if len(args) > 0 && app.Command(args[0]) != nil {
+	out, command := []string{argv[0]}, (*cli.Command)(nil)
+	if len(args) > 0 {
+		command = app.Command(args[0])
+	}
+	if command != nil {
 		out, args = append(out, args[0]), args[1:]
+	}
+	if err := checkFlags(app, command, names); err != nil {
+		return nil, err
 	}
 	out = append(out, flags...)
 	if len(args) > 0 {
@@ -66,18 +55,45 @@ func reorder(app *cli.App, argv []string) ([]string, error) {
 	return out, nil
 }
 
-func unknownFlag(app *cli.App, name string) error {
-	var known []string
-	for _, f := range app.Flags {
-		for _, n := range f.Names() {
-			if len(n) > 1 {
-				known = append(known, n)
+// takesValue says of every flag of the program whether it takes a value.
+func takesValue(app *cli.App) map[string]bool {
+	known := map[string]bool{}
+	note := func(flags []cli.Flag) {
+		for _, f := range flags {
+			_, boolean := f.(*cli.BoolFlag)
+			for _, name := range f.Names() {
+				known[name] = !boolean
 			}
 		}
 	}
-	near := report.Nearest(name, known)
-	if near == "" {
+	note(app.Flags)
+	for _, c := range app.Commands {
+		note(c.Flags)
+	}
+	return known
+}
+
+// checkFlags says which flag is none of the command's; nil is the program itself.
+func checkFlags(app *cli.App, command *cli.Command, names []string) error {
+	flags, what := app.Flags, "procmon-report"
+	known := []string{"help", "h", "version", "v"}
+	if command != nil {
+		flags, what, known = command.Flags, command.Name, known[:2]
+	}
+	for _, f := range flags {
+		known = append(known, f.Names()...)
+	}
+	for _, name := range names {
+		if slices.Contains(known, name) {
+			continue
+		}
+		if _, elsewhere := takesValue(app)[name]; elsewhere {
+			return usagef("%s has no flag --%s", what, name)
+		}
+		if near := report.Nearest(name, known); near != "" {
+			return usagef("unknown flag --%s, did you mean --%s?", name, near)
+		}
 		return usagef("unknown flag --%s", name)
 	}
-	return usagef("unknown flag --%s, did you mean --%s?", name, near)
+	return nil
 }

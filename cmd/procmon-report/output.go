@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -65,15 +67,25 @@ func (h hinted) Error() string { return h.error.Error() + h.more }
 func (h hinted) Unwrap() error { return h.error }
 
 // toFile writes a file whole or not at all: an old one stays until the new
-// one is complete.
+// one is complete. What is no regular file, such as a pipe, is written to.
 func toFile(path string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(dirOf(path), ".procmon-report-*")
+	mode := fs.FileMode(0o640) // who used what is not for everybody
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	if st, err := os.Stat(path); err == nil {
+		if !st.Mode().IsRegular() {
+			return intoFile(path, write)
+		}
+		mode = st.Mode().Perm()
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".procmon-report-*")
 	if err != nil {
 		return err
 	}
 	err = write(f)
 	if err == nil {
-		err = f.Chmod(0o640)
+		err = f.Chmod(mode)
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
@@ -85,11 +97,12 @@ func toFile(path string, write func(io.Writer) error) error {
 	return err
 }
 
-func dirOf(path string) string {
-	if i := strings.LastIndexByte(path, '/'); i >= 0 {
-		return path[:i+1]
+func intoFile(path string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
 	}
-	return "."
+	return errors.Join(write(f), f.Close())
 }
 
 // options are how the flags want it shown.

@@ -58,12 +58,14 @@ func (w *world) unknownCommand(c *cli.Context) error {
 // query is what the flags ask for.
 func (w *world) query(c *cli.Context) (report.Query, error) {
 	q := report.Query{Sort: c.String("sort"), Limit: c.Int("limit"), All: c.Bool("all"), Now: w.now}
-	for _, name := range c.StringSlice("by") {
-		d, err := report.ParseDimension(name)
-		if err != nil {
-			return q, err
+	for _, list := range valuesOf(c, "by") {
+		for name := range strings.SplitSeq(list, ",") {
+			d, err := report.ParseDimension(name)
+			if err != nil {
+				return q, err
+			}
+			q.By = append(q.By, d)
 		}
-		q.By = append(q.By, d)
 	}
 	for _, d := range report.Dimensions {
 		if c.Bool("by-" + string(d)) {
@@ -74,13 +76,20 @@ func (w *world) query(c *cli.Context) (report.Query, error) {
 		q.By = []report.Dimension{report.Application}
 	}
 	for _, f := range filters {
-		if values := c.StringSlice(f.flag); len(values) > 0 {
-			q.Filters = append(q.Filters, report.Filter{By: f.by, Values: values})
+		if list := valuesOf(c, f.flag); len(list) > 0 {
+			q.Filters = append(q.Filters, report.Filter{By: f.by, Values: list})
 		}
 	}
 	var err error
 	q.Since, q.Until, err = w.span(c)
 	return q, err
+}
+
+func valuesOf(c *cli.Context, name string) []string {
+	if v, ok := c.Generic(name).(*values); ok {
+		return *v
+	}
+	return nil
 }
 
 // span is the range that the flags ask for.

@@ -3,20 +3,23 @@ package render
 import (
 	"fmt"
 
+	"procmon"
 	"procmon/report"
 )
 
 // coverage says what is known not to have been seen; nothing where nothing is.
 func (p *printer) coverage(c *report.Coverage) {
 	for _, l := range c.Losses {
-		count := fmt.Sprintf("%d events lost", l.Events)
+		count := number(l.Events, "event") + " lost"
 		switch {
+		case l.Events == 0 && l.Reason == procmon.LossStopped:
+			continue // the gaps below say it
 		case l.Events == 0:
-			count = "an unknown number of events lost"
+			count = "An unknown number of events lost"
 		case l.Uncounted > 0:
-			count = fmt.Sprintf("at least %d events lost", l.Events)
+			count = "At least " + count
 		}
-		p.paragraph(fmt.Sprintf("%s: %s (%s, %s, %s to %s)", count, harmless(l.Reason), harmless(l.Source), hosts(l.Hosts),
+		p.paragraph(fmt.Sprintf("%s: %s (%s, %s, %s to %s).", count, harmless(l.Reason), harmless(l.Source), number(l.Hosts, "host"),
 			second(l.From, p.where), second(l.To, p.where)))
 	}
 	for _, g := range c.Gaps {
@@ -24,13 +27,6 @@ func (p *printer) coverage(c *report.Coverage) {
 			second(g.From, p.where), second(g.To, p.where), seconds(g.To.Sub(g.From).Seconds())))
 	}
 	if n := c.GapCount - len(c.Gaps); n > 0 {
-		p.paragraph(fmt.Sprintf("%d shorter gaps are not listed.", n))
+		p.paragraph(fmt.Sprintf("%s not listed.", number(int64(n), "shorter gap")))
 	}
-}
-
-func hosts(n int64) string {
-	if n == 1 {
-		return "1 host"
-	}
-	return fmt.Sprintf("%d hosts", n)
 }

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"slices"
 	"strings"
 
 	"procmon/report"
@@ -22,10 +23,7 @@ type cell struct {
 	items []string
 }
 
-const (
-	gap    = 2  // columns between columns
-	narrow = 12 // the least that text is cut to while measures can be given up
-)
+const gap = 2 // columns between columns
 
 // widths are what the columns need.
 func (g *grid) widths() []int {
@@ -45,21 +43,39 @@ func (g *grid) widths() []int {
 // fit gives up columns and cuts text until the grid is at most room wide: long
 // texts first, then the least wanted measures, then shorter texts.
 func (g *grid) fit(room int) []int {
-	w := g.widths()
 	if room <= 0 {
-		return w
+		return g.widths()
 	}
-	for _, step := range []struct{ text, rank int }{{48, 99}, {36, 6}, {24, 4}, {narrow, 1}, {4, 1}} {
-		for over(w, room) > 0 {
-			if i := g.widest(w, step.text); i >= 0 {
-				w[i] -= min(over(w, room), w[i]-step.text)
-			} else if i := g.leastWanted(step.rank); i >= 0 {
-				g.drop(i)
-				w = append(w[:i], w[i+1:]...)
-			} else {
+	var w []int
+	for _, step := range []struct{ text, rank int }{{48, 99}, {36, 6}, {24, 3}, {16, 2}, {10, 1}, {3, 1}} {
+		for {
+			w = g.shrink(g.widths(), room, step.text)
+			if over(w, room) <= 0 {
+				return w
+			}
+			i := g.leastWanted(step.rank)
+			if i < 0 {
 				break
 			}
+			g.drop(i)
 		}
+	}
+	return w
+}
+
+// shrink cuts the widest texts first, to a limit.
+func (g *grid) shrink(w []int, room, limit int) []int {
+	for over(w, room) > 0 {
+		widest := -1
+		for i, c := range g.columns {
+			if (c.Unit == report.Text || c.Unit == report.List) && w[i] > limit && (widest < 0 || w[i] > w[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			break
+		}
+		w[widest]--
 	}
 	return w
 }
@@ -70,17 +86,6 @@ func over(w []int, room int) int {
 		sum += n + gap
 	}
 	return sum - room
-}
-
-// widest finds the widest column of text that is wider than a limit, or -1.
-func (g *grid) widest(w []int, limit int) int {
-	best := -1
-	for i, c := range g.columns {
-		if (c.Unit == report.Text || c.Unit == report.List) && w[i] > limit && (best < 0 || w[i] > w[best]) {
-			best = i
-		}
-	}
-	return best
 }
 
 // leastWanted finds the column of the greatest rank, of at least the given
@@ -95,8 +100,22 @@ func (g *grid) leastWanted(rank int) int {
 	return best
 }
 
+// hide takes away the count of what rows are by: it is 1 in each.
+func (g *grid) hide(by []report.Dimension) {
+	counts := map[report.Dimension]string{report.User: "users", report.Job: "jobs"}
+	for _, d := range by {
+		if i := slices.IndexFunc(g.columns, func(c report.Column) bool { return c.Name == counts[d] }); i >= 0 {
+			g.remove(i)
+		}
+	}
+}
+
 func (g *grid) drop(i int) {
 	g.dropped = append(g.dropped, g.columns[i].Name)
+	g.remove(i)
+}
+
+func (g *grid) remove(i int) {
 	g.columns = append(append([]report.Column(nil), g.columns[:i]...), g.columns[i+1:]...)
 	for r := range g.rows {
 		g.rows[r] = append(g.rows[r][:i], g.rows[r][i+1:]...)

@@ -23,7 +23,7 @@ func Job(w io.Writer, r *report.JobReport, o Options) error {
 	}
 	if len(r.Jobs) > 1 {
 		p.printf("\n")
-		p.grid(&r.Overview, true)
+		p.grid(r.Overview, true)
 	}
 	for i := range r.Jobs {
 		if i > 0 || len(r.Notes) > 0 {
@@ -31,6 +31,7 @@ func Job(w io.Writer, r *report.JobReport, o Options) error {
 		}
 		p.job(&r.Jobs[i])
 	}
+	p.noRoom()
 	return p.flush()
 }
 
@@ -108,10 +109,21 @@ func (p *printer) tree(g *report.Grid) *grid {
 		out.rows = append(out.rows, []cell{
 			{text: strings.Repeat("  ", int(min(depth, deepest))) + p.program(value)},
 			show("step"), show("host"), show("pid"), {text: start.In(p.where).Format("01-02 15:04:05")},
-			show("elapsed_seconds"), show("cpu_seconds"), show("max_rss_bytes"), {text: exitText(value)}, show("command_line"),
+			show("elapsed_seconds"), show("cpu_seconds"), show("max_rss_bytes"), {text: exitText(value)}, p.command(value("command_line")),
 		})
 	}
 	return out
+}
+
+// longCommand is what a table shows of a command line at most, in columns.
+const longCommand = 200
+
+func (p *printer) command(v any) cell {
+	text, ok := v.(string)
+	if !ok {
+		return cell{text: "(unknown)"}
+	}
+	return cell{text: cut(harmless(text), longCommand)}
 }
 
 // program names a run: its application, or else its file.
@@ -198,5 +210,6 @@ func Coverage(w io.Writer, r *report.CoverageReport, o Options) error {
 		p.paragraph("Nothing is known to be lost.")
 	}
 	p.coverage(&r.Coverage)
+	p.noRoom()
 	return p.flush()
 }

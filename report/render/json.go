@@ -50,13 +50,15 @@ func marshal(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
-// writeJSON writes {"query":…,"coverage":…,"rows":[…],"total":…,"notes":[…]}.
+// writeJSON writes {"query":…,"coverage":…,"rows":[…],"total":…,…}.
 func writeJSON(w io.Writer, t *report.Table) error {
 	return indented(w, object{
 		{"query", jsonQuery(&t.Query, t.Source)},
 		{"coverage", jsonCoverage(&t.Coverage)},
 		{"rows", jsonRows(t.Columns, t.Rows)},
 		{"total", jsonTotal(t)},
+		{"left_out", jsonPart(&t.LeftOut)},
+		{"unnamed", jsonPart(&t.Unnamed)},
 		{"notes", list(t.Notes)},
 	})
 }
@@ -105,6 +107,10 @@ func jsonRow(columns []report.Column, row []any) object {
 		}
 	}
 	return o
+}
+
+func jsonPart(p *report.Part) object {
+	return object{{"runs", p.Runs}, {"cpu_seconds", p.CPUSeconds}}
 }
 
 // jsonTotal has the measures only.

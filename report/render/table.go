@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,8 @@ type printer struct {
 	w     *bufio.Writer
 	o     Options
 	where *time.Location
+	// dropped names the columns that there was no room for.
+	dropped []string
 }
 
 func newPrinter(w io.Writer, o Options) *printer {
@@ -50,12 +53,23 @@ func (p *printer) summary(t *report.Table) {
 		p.printf("\n")
 	}
 	if n := t.RowCount - len(t.Rows); n > 0 {
-		p.paragraph(fmt.Sprintf("%d of %d rows are shown; --limit 0 shows all.", len(t.Rows), t.RowCount))
+		p.paragraph(fmt.Sprintf("%d of %d rows shown; --limit 0 shows all. The total is of all.", len(t.Rows), t.RowCount))
 	}
 	for _, note := range t.Notes {
 		p.paragraph(note)
 	}
+	if t.LeftOut.Runs > 0 {
+		p.paragraph("Left out: " + part(&t.LeftOut) + " of launchers, shells and system programs; --all counts them.")
+	}
+	if t.Unnamed.Runs > 0 {
+		p.paragraph("Without a known application: " + part(&t.Unnamed) + "; --by-executable --kind unknown lists them.")
+	}
 	p.coverage(&t.Coverage)
+	p.noRoom()
+}
+
+func part(share *report.Part) string {
+	return fmt.Sprintf("%s (%s of CPU time)", number(share.Runs, "run"), seconds(share.CPUSeconds))
 }
 
 // span says from when to when, and in which zone.
@@ -69,7 +83,7 @@ func (p *printer) span(since, until time.Time) string {
 
 // grid shows the rows of a table.
 func (p *printer) grid(t *report.Table, total bool) {
-	g := &grid{columns: t.Columns}
+	g := &grid{columns: slices.Clone(t.Columns)}
 	for _, row := range t.Rows {
 		g.rows = append(g.rows, p.cells(t.Columns, row))
 	}
@@ -82,6 +96,7 @@ func (p *printer) grid(t *report.Table, total bool) {
 		}
 		g.total[0] = cell{text: "Total"}
 	}
+	g.hide(t.Query.By)
 	p.lay(g)
 }
 
@@ -99,9 +114,17 @@ func (p *printer) lay(g *grid) {
 	if g.total != nil {
 		p.printf("%s\n", p.bold(g.line(g.total, w)))
 	}
-	if len(g.dropped) > 0 {
-		p.printf("\n")
-		p.paragraph("No room for " + strings.Join(g.dropped, ", ") + "; a wider terminal, csv or json has them.")
+	for _, name := range g.dropped {
+		if !slices.Contains(p.dropped, name) {
+			p.dropped = append(p.dropped, name)
+		}
+	}
+}
+
+// noRoom says which columns were given up.
+func (p *printer) noRoom() {
+	if len(p.dropped) > 0 {
+		p.paragraph("No room for " + strings.Join(p.dropped, ", ") + "; a wider terminal, csv or json has them.")
 	}
 }
 

@@ -13,9 +13,9 @@ func seconds(s float64) string {
 		return "0 s"
 	case s < 0.9995:
 		return fmt.Sprintf("%.0f ms", max(1, s*1000))
-	case s < 99.95:
+	case s < 59.95:
 		return fmt.Sprintf("%.1f s", s)
-	case s < 99.95*60:
+	case s < 59.95*60:
 		return fmt.Sprintf("%.1f min", s/60)
 	default:
 		return fmt.Sprintf("%.1f h", s/3600)
@@ -36,6 +36,14 @@ func byteSize(n int64) string {
 }
 
 const binary = "KMGTPE"
+
+// number is a count with its noun.
+func number(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.FormatInt(n, 10) + " " + noun + "s"
+}
 
 // minute shows a moment to the minute; the zone is told once, elsewhere.
 func minute(t time.Time, loc *time.Location) string { return t.In(loc).Format("2006-01-02 15:04") }
