@@ -43,12 +43,14 @@ type Registry struct {
 	proc  string           // "/proc"
 	owner uint32           // whose files are trusted: root's
 	now   func() time.Time // time.Now
+	limit int              // maxLoaded
 
 	mu      sync.RWMutex // guards what follows; it is not held while files are read
 	cluster string       // overrides the facts' own
 	refused error        // why the directory is not trusted
 	files   map[fileKey]*file
 	sluids  map[string]fileKey
+	loaded  int                  // files whose facts are in memory
 	missing map[fileKey]struct{} // looked for since the last Refresh, in vain
 	turn    uint64               // counts Refresh
 
@@ -112,7 +114,7 @@ func OpenRegistry(dir string) (*Registry, error) {
 
 func newRegistry(dir string) *Registry {
 	return &Registry{
-		dir: dir, proc: "/proc", now: time.Now,
+		dir: dir, proc: "/proc", now: time.Now, limit: maxLoaded,
 		files:   make(map[fileKey]*file),
 		sluids:  make(map[string]fileKey),
 		missing: make(map[fileKey]struct{}),
@@ -204,6 +206,12 @@ func (r *Registry) lookForSLUID(sluid string) (fileKey, bool) {
 
 // put keeps a file that was read. The caller holds mu.
 func (r *Registry) put(key fileKey, f *file) {
+	if old, ok := r.files[key]; ok {
+		r.unload(old)
+	}
+	if r.loaded >= r.limit && !f.pending() {
+		r.makeRoom()
+	}
 	f.checked = r.turn
 	delete(r.missing, key)
 	for _, one := range f.facts {
@@ -211,25 +219,23 @@ func (r *Registry) put(key fileKey, f *file) {
 			r.sluids[one.sluid] = key
 		}
 	}
-	if len(r.files) >= maxLoaded && !f.pending() {
-		r.makeRoom()
+	if len(f.facts) > 0 {
+		r.loaded++
 	}
 	r.files[key] = f
 }
 
-// makeRoom forgets a few jobs that can be read again when they are asked for:
+// makeRoom forgets some jobs that can be read again when they are asked for:
 // tombstones as a whole, of others the facts. The caller holds mu.
 func (r *Registry) makeRoom() {
-	room := maxLoaded / 8
+	room := max(1, r.limit/8)
 	for key, f := range r.files {
 		if f.pending() || len(f.facts) == 0 {
 			continue
 		}
+		r.unload(f)
 		if f.done {
-			r.forget(key, f)
-		} else {
-			r.forgetSLUIDs(f)
-			f.facts = nil
+			delete(r.files, key)
 		}
 		if room--; room == 0 {
 			return
@@ -237,15 +243,21 @@ func (r *Registry) makeRoom() {
 	}
 }
 
+// forget drops a file as a whole. The caller holds mu.
 func (r *Registry) forget(key fileKey, f *file) {
-	r.forgetSLUIDs(f)
+	r.unload(f)
 	delete(r.files, key)
 }
 
-func (r *Registry) forgetSLUIDs(f *file) {
+// unload drops the facts of a file. The caller holds mu.
+func (r *Registry) unload(f *file) {
 	for _, one := range f.facts {
 		delete(r.sluids, one.sluid)
 	}
+	if len(f.facts) > 0 {
+		r.loaded--
+	}
+	f.facts = nil
 }
 
 // Done notes that a job that Ended told has been summarised, so that it is not
