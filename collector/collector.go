@@ -36,6 +36,7 @@ type Config struct {
 	NamingWait time.Duration // how long a record waits for its application; 0: 2 s
 	FinalWait  time.Duration // how long an ended process waits for its counters; 0: 2 s
 	QueueBytes int           // what may wait between source and Live
+	Ready      func()        // called once, when what was alive at the start is known
 	Logger     *slog.Logger
 }
 
@@ -325,6 +326,10 @@ func (c *Collector) census(ctx context.Context, stages *sync.WaitGroup) {
 					c.scanning = false
 				}
 				c.advance()
+				if done && c.cfg.Ready != nil {
+					c.cfg.Ready()
+					c.cfg.Ready = nil
+				}
 			})
 		}
 		err := c.cfg.Census.Scan(ctx, func(at procmon.BootNS, p *procmon.Process) {

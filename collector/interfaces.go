@@ -64,6 +64,9 @@ type Store interface {
 
 // JobEnds knows which jobs have ended on this host.
 type JobEnds interface {
+	// Refresh looks what prologs and epilogs have written since the last time.
+	// It is called about once a second.
+	Refresh(ctx context.Context) error
 	// Ended gives the jobs that have ended and are not done yet: facts only.
 	Ended(ctx context.Context) ([]procmon.JobSummary, error)
 	// Done notes that a job's summary is written.

@@ -17,17 +17,22 @@ func (c *Collector) watchJobs(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	since := map[procmon.JobKey]time.Time{}
+	said := "" // the last error, told once
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		ended, err := c.cfg.JobEnds.Ended(ctx)
+		ended, err := c.endedJobs(ctx)
 		if err != nil {
-			c.cfg.Logger.Error("job facts can't be read", "error", err)
+			if said != err.Error() && ctx.Err() == nil {
+				said = err.Error()
+				c.cfg.Logger.Error("job facts can't be read", "error", err)
+			}
 			continue
 		}
+		said = ""
 		now := time.Now()
 		waiting := map[procmon.JobKey]time.Time{}
 		for i := range ended {
@@ -49,6 +54,13 @@ func (c *Collector) watchJobs(ctx context.Context) {
 		}
 		since = waiting
 	}
+}
+
+func (c *Collector) endedJobs(ctx context.Context) ([]procmon.JobSummary, error) {
+	if err := c.cfg.JobEnds.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	return c.cfg.JobEnds.Ended(ctx)
 }
 
 // jobIsQuiet says whether no run of a job goes on, as of all that has happened

@@ -3,6 +3,8 @@ package collector
 import (
 	"sync/atomic"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"procmon"
 )
 
@@ -33,5 +35,26 @@ func (c *Collector) Stats() map[string]uint64 {
 	return map[string]uint64{
 		"execs": n.Execs.Load(), "runs": n.Runs.Load(), "live_processes": n.Live.Load(), "lost": n.Lost.Load(),
 		"gaps": n.Gaps.Load(), "unnamed": n.Unnamed.Load(), "hung_lookups": n.Hung.Load(), "job_summaries": n.Jobs.Load(),
+	}
+}
+
+// Describe is part of prometheus.Collector.
+func (c *Collector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+
+// Collect is part of prometheus.Collector: the figures of Stats, as
+// procmon_NAME, and what waits in the queues.
+func (c *Collector) Collect(ch chan<- prometheus.Metric) {
+	gauges := map[string]bool{"live_processes": true}
+	for name, value := range c.Stats() {
+		kind, suffix := prometheus.CounterValue, "_total"
+		if gauges[name] {
+			kind, suffix = prometheus.GaugeValue, ""
+		}
+		desc := prometheus.NewDesc("procmon_"+name+suffix, "See docs/configuration.md, figures.", nil, nil)
+		ch <- prometheus.MustNewConstMetric(desc, kind, float64(value))
+	}
+	waiting := prometheus.NewDesc("procmon_queue_records", "Records that wait for a sink.", []string{"sink"}, nil)
+	for _, o := range c.outputs {
+		ch <- prometheus.MustNewConstMetric(waiting, prometheus.GaugeValue, float64(o.queue.Len()), o.Name)
 	}
 }

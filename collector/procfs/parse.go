@@ -37,7 +37,7 @@ func (ps *Parser) Process(r *Raw) *procmon.Process {
 	p.Args, p.Env = kept[:r.size[secArgs]:r.size[secArgs]], kept[r.size[secArgs]:]
 	p.Exe, p.ExeDeleted = strings.CutSuffix(ps.text(r.section(secExe)), " (deleted)")
 	p.Cwd = ps.text(r.section(secCwd))
-	p.MountNS = parseNamespace(r.section(secMountNS))
+	p.MountNS = ParseNamespace(string(r.section(secMountNS)))
 	if p.Missing&procmon.MissingCgroup == 0 {
 		ps.setCgroups(p, r.section(secCgroup))
 	}
@@ -94,12 +94,13 @@ func (ps *Parser) text(b []byte) string {
 	return s
 }
 
-// parseNamespace reads the inode out of "mnt:[4026531841]" (namespaces(7)).
-func parseNamespace(b []byte) uint64 {
-	_, rest, ok := bytes.Cut(b, []byte(":["))
+// ParseNamespace reads the inode out of "mnt:[4026531841]" (namespaces(7)); 0
+// where it is not of that form.
+func ParseNamespace(link string) uint64 {
+	_, rest, ok := strings.Cut(link, ":[")
 	if !ok {
 		return 0
 	}
-	n, _ := parseUint(bytes.TrimSuffix(rest, []byte{']'}))
+	n, _ := parseUint([]byte(strings.TrimSuffix(rest, "]")))
 	return n
 }

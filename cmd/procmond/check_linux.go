@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"procmon/appmap"
+	"procmon/collector/procconn"
+	"procmon/collector/syslog"
+)
+
+// finding is what one check found.
+type finding struct {
+	what string
+	err  error  // nil: it is as it should be
+	fix  string // what to do about it
+	warn bool   // procmon works without it, less well
+}
+
+// runCheck looks at everything that collecting needs and says how to mend what
+// is missing. It changes nothing.
+func runCheck(ctx context.Context, s *Settings, w io.Writer) error {
+	failed := 0
+	for _, f := range findings(ctx, s) {
+		state := "ok"
+		switch {
+		case f.err != nil && f.warn:
+			state = "warn"
+		case f.err != nil:
+			state = "FAIL"
+			failed++
+		}
+		line := fmt.Sprintf("%-5s %s", state, f.what)
+		if f.err != nil {
+			line += fmt.Sprintf(": %v\n      → %s", f.err, f.fix)
+		}
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%w: %d of the checks failed", errNotPossible, failed)
+	}
+	return nil
+}
+
+func findings(ctx context.Context, s *Settings) []finding {
+	all := []finding{
+		{what: "runs as root", err: isRoot(), fix: "start it by systemd or with sudo"},
+		checkSource(s),
+		{what: "real-time readers", err: canRealtime(s), warn: true, fix: "grant CAP_SYS_NICE, or set procconn.realtime = \"off\" and accept that more programs vanish unread"},
+		{what: "index " + s.IndexPath, err: writableFor(s.IndexPath, s.IndexPath == "off"), fix: "make the directory and let root write there, or set index.path"},
+		{what: "job facts in " + s.JobsDir, err: trusted(s.JobsDir), warn: true, fix: "systemd-tmpfiles --create makes it; without it jobs are known by cgroup and environment alone"},
+		{what: "application rules", err: checkRules(s), fix: "mend the file that is named"},
+	}
+	return append(all, checkSyslog(ctx, s))
+}
+
+func isRoot() error {
+	if uid := os.Geteuid(); uid != 0 {
+		return fmt.Errorf("user id is %d", uid)
+	}
+	return nil
+}
+
+func checkSource(s *Settings) finding {
+	f := finding{what: "process connector and taskstats", fix: "the kernel needs CONFIG_PROC_EVENTS and CONFIG_TASKSTATS, procmond CAP_NET_ADMIN and the host's own pid namespace"}
+	source, err := procconn.Open(procconn.Config{
+		Proc: "/proc", Env: envFilter(), MaxArgs: 4096, BufferBytes: 1 << 20, RingBytes: 1 << 16, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		f.err = err
+		return f
+	}
+	if !source.Finals() {
+		f.warn, f.err = true, errors.New("no taskstats: runs will have no CPU time")
+	}
+	if err := source.Close(); err != nil && f.err == nil {
+		f.err = err
+	}
+	return f
+}
+
+// canRealtime tries on the thread that asks, and takes it back.
+func canRealtime(s *Settings) error {
+	if s.Realtime == "off" {
+		return nil
+	}
+	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}
+	if err := unix.SchedSetAttr(0, &attr, 0); err != nil {
+		return fmt.Errorf("SCHED_FIFO: %w", err)
+	}
+	attr = unix.SchedAttr{Size: unix.SizeofSchedAttr}
+	return unix.SchedSetAttr(0, &attr, 0)
+}
+
+func writableFor(path string, off bool) error {
+	if off {
+		return nil
+	}
+	if err := unix.Access(path, unix.W_OK); err == nil || !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	dir := filepath.Dir(path)
+	if err := unix.Access(dir, unix.W_OK); err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
+	return nil
+}
+
+// trusted says whether only root can write to a directory.
+func trusted(dir string) error {
+	var st unix.Stat_t
+	if err := unix.Lstat(dir, &st); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR || st.Uid != 0 || st.Mode&0o022 != 0 {
+		return fmt.Errorf("not a directory of root's that only root may write")
+	}
+	return nil
+}
+
+func checkRules(s *Settings) error {
+	m, err := appmap.New(appmap.Config{CatalogDir: s.CatalogDir, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	return m.Close()
+}
+
+// checkSyslog looks for the receiver's socket without sending anything.
+func checkSyslog(ctx context.Context, s *Settings) finding {
+	f := finding{what: "syslog " + s.SyslogAddress, warn: true, fix: "install contrib/rsyslog/procmon.conf and restart rsyslog, or set syslog.address; lines wait in the spool until then"}
+	if s.SyslogAddress != "auto" {
+		return f
+	}
+	for _, path := range []string{syslog.OwnSocket, "/dev/log"} {
+		var d net.Dialer
+		conn, err := d.DialContext(ctx, "unixgram", path)
+		if err == nil {
+			_ = conn.Close()
+			if path != syslog.OwnSocket {
+				f.err = fmt.Errorf("only %s is there: journald may drop lines and cuts long ones", path)
+			}
+			return f
+		}
+		f.err = err
+	}
+	return f
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/user"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"procmon"
+	"procmon/appmap"
+	"procmon/collector/procfs"
+)
+
+// userNames looks user names up and remembers them for a while. A directory
+// service may take its time: the collector waits for nobody here.
+type userNames struct {
+	mu    sync.Mutex // guards known
+	known map[uint32]userName
+}
+
+type userName struct {
+	name  string
+	until time.Time
+}
+
+// Bounds of what userNames remembers.
+const (
+	maxUsers = 10000
+	userLife = 10 * time.Minute
+)
+
+func (u *userNames) name(uid uint32) string {
+	now := time.Now()
+	u.mu.Lock()
+	n, ok := u.known[uid]
+	u.mu.Unlock()
+	if ok && now.Before(n.until) {
+		return n.name
+	}
+	n = userName{until: now.Add(userLife)}
+	if found, err := user.LookupId(strconv.FormatUint(uint64(uid), 10)); err == nil {
+		n.name = found.Username
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.known == nil || len(u.known) >= maxUsers {
+		u.known = map[uint32]userName{}
+	}
+	u.known[uid] = n
+	return n.name
+}
+
+// reloadable is an Identifier whose rules can be read again while it is asked.
+type reloadable struct {
+	settings *Settings
+	logger   *slog.Logger
+	mapper   atomic.Pointer[appmap.Mapper]
+}
+
+func newReloadable(s *Settings, logger *slog.Logger) (*reloadable, error) {
+	r := &reloadable{settings: s, logger: logger}
+	return r, r.reload()
+}
+
+func (r *reloadable) reload() error {
+	m, err := appmap.New(appmap.Config{CatalogDir: r.settings.CatalogDir, MountNS: ownMountNS(), Logger: r.logger})
+	if err != nil {
+		return fmt.Errorf("%w: %w", errConfig, err)
+	}
+	// The old one is not closed: it may be answering still. It holds memory
+	// only, and the one at the end is closed.
+	r.mapper.Store(m)
+	return nil
+}
+
+// Identify asks the rules in force.
+func (r *reloadable) Identify(ctx context.Context, p *procmon.Process) procmon.Application {
+	return r.mapper.Load().Identify(ctx, p)
+}
+
+// Close closes the rules in force.
+func (r *reloadable) Close() error {
+	if m := r.mapper.Load(); m != nil {
+		return m.Close()
+	}
+	return nil
+}
+
+// ownMountNS is the mount namespace of this process, the host's; 0: not known.
+func ownMountNS() uint64 {
+	link, err := os.Readlink("/proc/self/ns/mnt")
+	if err != nil {
+		return 0
+	}
+	return procfs.ParseNamespace(link)
+}

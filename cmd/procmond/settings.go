@@ -1,0 +1,90 @@
+package main
+
+import (
+	"flag"
+	"time"
+)
+
+// Settings is the daemon's configuration in force.
+type Settings struct {
+	Source      string
+	Cluster     string
+	ExcludeUIDs uids
+	MinUID      number
+	StartAfter  duration
+	ArgsBytes   size
+
+	IndexPath      string
+	IndexKeepRuns  duration
+	IndexKeepUsage duration
+	IndexMaxBytes  size
+	Group          string
+
+	SyslogAddress     string
+	SyslogSchema      string
+	SyslogMaxBytes    size
+	SyslogCommandLine bool
+	SyslogSpool       string
+	SyslogSpoolBytes  size
+
+	BufferBytes size
+	Realtime    string
+
+	MetricsAddress string
+	ControlSocket  string
+	CatalogDir     string
+	JobsDir        string
+	SlurmSlice     string
+}
+
+// defaults are the settings of an untouched node.
+func defaults() *Settings {
+	return &Settings{
+		Source: "auto", ExcludeUIDs: uids{0}, MinUID: number(uidMin("/etc/login.defs")),
+		StartAfter: duration(10 * time.Second), ArgsBytes: 32 << 10,
+		IndexPath: "/var/lib/procmon/procmon.db", IndexKeepRuns: duration(30 * day), IndexKeepUsage: duration(400 * day),
+		IndexMaxBytes: 2 << 30, Group: "procmon",
+		SyslogAddress: "auto", SyslogSchema: "ecs", SyslogSpool: "/var/lib/procmon/spool", SyslogSpoolBytes: 256 << 20,
+		BufferBytes: 64 << 20, Realtime: "readers",
+		MetricsAddress: "off", ControlSocket: "/run/procmon/procmond.sock",
+		CatalogDir: "/etc/procmon/catalog.d", JobsDir: "/run/procmon/jobs",
+	}
+}
+
+// setting is one row of the settings table: its key gives the flag and the
+// environment variable their names.
+type setting struct {
+	key   string // as in the file: "index.path"
+	usage string
+	value flag.Value // reads and writes the field
+}
+
+// table lists every setting, in the order in which they are shown.
+func (s *Settings) table() []setting {
+	return []setting{
+		{"source", "how programs are seen: procconn, or auto for the best that this node has", oneOf(&s.Source, "auto", "procconn")},
+		{"cluster", "name of the cluster; empty: as the scheduler says", text(&s.Cluster)},
+		{"exclude_uids", "users whose programs are never recorded, by real user id", &s.ExcludeUIDs},
+		{"min_uid", "outside jobs, programs of lower user ids are not recorded", &s.MinUID},
+		{"start_after", "a run still going after this gives a start record", &s.StartAfter},
+		{"args_bytes", "how much of each command line is kept", &s.ArgsBytes},
+		{"index.path", "the local SQLite index, or off", text(&s.IndexPath)},
+		{"index.keep_runs", "how long single runs are kept, 0: for ever", &s.IndexKeepRuns},
+		{"index.keep_usage", "how long sums by day are kept, 0: for ever", &s.IndexKeepUsage},
+		{"index.max_bytes", "how large the index may grow: the oldest runs go first, 0: no limit", &s.IndexMaxBytes},
+		{"group", "group that may read the index and its directory; empty: root's", text(&s.Group)},
+		{"syslog.address", "where JSON lines go: auto, unix:PATH, udp:HOST:PORT, tcp:HOST:PORT, tls:HOST:PORT, file:PATH, - (standard output) or off", text(&s.SyslogAddress)},
+		{"syslog.schema", "form of the lines: ecs or classic", oneOf(&s.SyslogSchema, "ecs", "classic")},
+		{"syslog.max_bytes", "the longest line; 0: 60000 on procmon's own socket, 8000 elsewhere", &s.SyslogMaxBytes},
+		{"syslog.command_line", "add process.command_line, shell-quoted, beside process.args", (*boolean)(&s.SyslogCommandLine)},
+		{"syslog.spool", "directory where lines wait while the receiver refuses; empty: none", text(&s.SyslogSpool)},
+		{"syslog.spool_bytes", "how much may wait there", &s.SyslogSpoolBytes},
+		{"procconn.buffer_bytes", "kernel memory of the receive buffers, all CPUs together", &s.BufferBytes},
+		{"procconn.realtime", "which threads run under SCHED_FIFO: readers, all or off", oneOf(&s.Realtime, "readers", "all", "off")},
+		{"metrics.address", "HOST:PORT of a Prometheus endpoint, or off", text(&s.MetricsAddress)},
+		{"control.socket", "socket by which root asks for a flush, figures or a reload, or off", text(&s.ControlSocket)},
+		{"catalog.dir", "the site's own application rules, read before the built-in ones", text(&s.CatalogDir)},
+		{"jobs.dir", "job facts that the scheduler's prolog writes as root", text(&s.JobsDir)},
+		{"slurm.slice", "CgroupSlice of slurm.conf, or a cgroup path above slurmstepd.scope; empty: any slice at the top", text(&s.SlurmSlice)},
+	}
+}
