@@ -87,6 +87,9 @@ func (t *txn) find(r *procmon.Record, start int64, key liveKey) (*runRow, error)
 	state, live := t.w.cache.live[key]
 	if state.run != 0 {
 		if row, err := t.readRun(state.run); row != nil || err != nil {
+			if row != nil {
+				row.start = start
+			}
 			return row, err
 		}
 	}

@@ -48,7 +48,7 @@ func commandLine(dst, args []byte) (line []byte, cut bool) {
 		if !first {
 			dst = append(dst, ' ')
 		}
-		dst = appendQuoted(dst, arg)
+		dst = appendQuoted(dst, arg, first)
 		args = rest
 		if more && len(rest) == 0 { // the list ended with an empty argument
 			dst = append(dst, " ''"...)
@@ -57,8 +57,10 @@ func commandLine(dst, args []byte) (line []byte, cut bool) {
 	return dst, cut
 }
 
-func appendQuoted(dst, arg []byte) []byte {
-	if len(arg) > 0 && plain(arg) {
+// appendQuoted appends one argument. The first one must not look like an
+// assignment to a variable.
+func appendQuoted(dst, arg []byte, first bool) []byte {
+	if len(arg) > 0 && plain(arg) && !(first && bytes.IndexByte(arg, '=') >= 0) {
 		return append(dst, arg...)
 	}
 	dst = append(dst, '\'')

@@ -1,0 +1,138 @@
+package index
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"procmon"
+)
+
+// job is a job of which the fields named are known by evidence e.
+func job(e procmon.Evidence, change func(*procmon.Job)) procmon.Job {
+	j := procmon.Job{Scheduler: "slurm", Evidence: e}
+	change(&j)
+	for f, v := range map[procmon.JobField]string{procmon.JobID: j.ID, procmon.JobRawID: j.RawID, procmon.JobCluster: j.Cluster,
+		procmon.JobUser: j.User, procmon.JobAccount: j.Account, procmon.JobPartition: j.Partition, procmon.JobName: j.Name} {
+		if v != "" && j.By[f] == 0 {
+			j.By[f] = e
+		}
+	}
+	return j
+}
+
+// TestJobFields tells a job in several steps; better evidence wins whatever
+// the order, and history follows what is known of the job at last.
+func TestJobFields(t *testing.T) {
+	base := func(j *procmon.Job) { j.RawID, j.ID, j.Cluster = "9", "9", "c1" }
+	account := func(e procmon.Evidence, a string) procmon.Job {
+		return job(e, func(j *procmon.Job) { base(j); j.Account = a })
+	}
+	sluid := func(j *procmon.Job) { j.SLUID, j.Cluster = "s000000000000A", "c1" }
+	for _, tt := range []struct {
+		name string
+		jobs []procmon.Job // one run each
+		want []map[string]any
+	}{
+		{"better evidence later", []procmon.Job{account(procmon.EvidenceEnviron, "x"), account(procmon.EvidenceFacts, "y")},
+			[]map[string]any{{"raw_id": "9", "cluster": "c1", "account": "y", "charged": "y", "steps": int64(1)}}},
+		{"better evidence first", []procmon.Job{account(procmon.EvidenceFacts, "y"), account(procmon.EvidenceEnviron, "x")},
+			[]map[string]any{{"raw_id": "9", "cluster": "c1", "account": "y", "charged": "y", "steps": int64(1)}}},
+		{"equal evidence stays", []procmon.Job{account(procmon.EvidenceEnviron, "x"), account(procmon.EvidenceEnviron, "y"), account(procmon.EvidenceEnviron, "x")},
+			[]map[string]any{{"raw_id": "9", "cluster": "c1", "account": "x", "charged": "x", "steps": int64(1)}}},
+		{"facts may change", []procmon.Job{account(procmon.EvidenceFacts, "x"), account(procmon.EvidenceFacts, "y")},
+			[]map[string]any{{"raw_id": "9", "cluster": "c1", "account": "y", "charged": "y", "steps": int64(1)}}},
+		{"account known late", []procmon.Job{job(procmon.EvidenceCgroup, base), account(procmon.EvidenceFacts, "y")},
+			[]map[string]any{{"raw_id": "9", "cluster": "c1", "account": "y", "charged": "y", "steps": int64(1)}}},
+		{"cluster known late", []procmon.Job{job(procmon.EvidenceCgroup, func(j *procmon.Job) { j.RawID = "9" }), account(procmon.EvidenceFacts, "y")},
+			[]map[string]any{{"raw_id": "9", "cluster": "c1", "account": "y", "charged": "y", "steps": int64(1)}}},
+		{"cluster known first", []procmon.Job{account(procmon.EvidenceFacts, "y"), job(procmon.EvidenceCgroup, func(j *procmon.Job) { j.RawID = "9" })},
+			[]map[string]any{{"raw_id": "9", "cluster": "c1", "account": "y", "charged": "y", "steps": int64(1)}}},
+		{"number known late", []procmon.Job{job(procmon.EvidenceCgroup, sluid),
+			job(procmon.EvidenceFacts, func(j *procmon.Job) { base(j); sluid(j); j.Account = "y" })},
+			[]map[string]any{{"raw_id": "9", "cluster": "c1", "account": "y", "charged": "y", "steps": int64(1)}}},
+		{"two rows turn out to be one", []procmon.Job{job(procmon.EvidenceCgroup, sluid), account(procmon.EvidenceCgroup, "y"),
+			job(procmon.EvidenceFacts, func(j *procmon.Job) { base(j); sluid(j) }), job(procmon.EvidenceCgroup, sluid)},
+			[]map[string]any{{"raw_id": "9", "cluster": "c1", "account": "y", "charged": "y", "steps": int64(1)}}},
+		{"restart known late", []procmon.Job{job(procmon.EvidenceCgroup, func(j *procmon.Job) { base(j); sluid(j) }),
+			job(procmon.EvidenceFacts, func(j *procmon.Job) { base(j); sluid(j); j.Restart = 2; j.By[procmon.JobRestart] = procmon.EvidenceFacts })},
+			[]map[string]any{{"raw_id": "9", "cluster": "c1", "restart": int64(2), "steps": int64(1)}}},
+		{"requeued", []procmon.Job{job(procmon.EvidenceFacts, base), job(procmon.EvidenceFacts, func(j *procmon.Job) { base(j); j.Restart = 1 })},
+			[]map[string]any{{"raw_id": "9", "cluster": "c1", "steps": int64(1)}, {"raw_id": "9", "cluster": "c1", "restart": int64(1), "steps": int64(1)}}},
+		{"two clusters", []procmon.Job{job(procmon.EvidenceFacts, base), job(procmon.EvidenceFacts, func(j *procmon.Job) { base(j); j.Cluster = "c2" })},
+			[]map[string]any{{"raw_id": "9", "cluster": "c1", "steps": int64(1)}, {"raw_id": "9", "cluster": "c2", "steps": int64(1)}}},
+	} {
+		for name, batched := range map[string]bool{"one batch": true, "a batch each": false} {
+			t.Run(tt.name+", "+name, func(t *testing.T) {
+				w := mustOpen(t, testOptions(t))
+				var records []procmon.Record
+				for n, j := range tt.jobs {
+					records = append(records, whole(with(func(r *procmon.Run) { other(r, n); r.Job = j; r.Job.Step = "0" })))
+				}
+				if batched {
+					mustWrite(t, w, records...)
+				} else {
+					for _, r := range records {
+						mustWrite(t, w, r)
+					}
+				}
+				r := mustRead(t, w)
+				got := dump(t, r, `SELECT j.raw_id, j.cluster, nullif(j.restart, 0) AS restart, j.account, c.account AS charged,
+					(SELECT count(*) FROM t_step WHERE job = j.id) AS steps FROM t_job j JOIN t_charge c ON c.id = j.charge
+					WHERE j.id > 0 ORDER BY j.cluster, j.restart`)
+				if diff := cmp.Diff(tt.want, got); diff != "" {
+					t.Errorf("jobs (-want +got):\n%s", diff)
+				}
+				agree(t, r)
+			})
+		}
+	}
+}
+
+func TestJobShare(t *testing.T) {
+	w := mustOpen(t, testOptions(t))
+	app := func(n int, name, version string, cpu time.Duration, code int) procmon.Record {
+		return whole(with(func(r *procmon.Run) {
+			other(r, n)
+			r.Application.Name, r.Application.Version, r.Application.Package, r.Application.Script = name, version, name+"/"+version, "x"
+			r.Usage = &procmon.Usage{User: cpu, System: cpu / 2, MaxRSS: uint64(n) << 20, Read: 1, Write: 2}
+			r.Exit = &procmon.Exit{Code: code}
+			r.Job.Step = []string{"batch", "0"}[n%2]
+		}))
+	}
+	elsewhere := app(9, "R", "4.3", time.Hour, 0)
+	elsewhere.Host = "n2"
+	another := app(10, "R", "4.3", time.Hour, 0)
+	another.Run.Job.RawID, another.Run.Job.ID = "10", "10"
+	mustWrite(t, w, app(1, "R", "4.3", time.Second, 0), app(2, "GROMACS", "2023.3", time.Minute, 0), app(3, "R", "4.3", time.Second, 1),
+		app(4, "R", "3.6", 100*time.Second, 0), elsewhere, another,
+		procmon.Record{Host: "n1", Time: t0, Summary: &procmon.JobSummary{Job: aRun().Job, CPUs: 8, Start: t0, End: t0.Add(time.Hour)}})
+
+	got, err := w.JobShare(t.Context(), procmon.JobKey{Cluster: "c1", RawID: "9"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	share := func(name, version string, runs, failed uint64, cpu time.Duration, rss uint64) procmon.AppShare {
+		return procmon.AppShare{Application: procmon.Application{Name: name, Version: version, Kind: procmon.KindApplication, Package: name + "/" + version, Rules: "1"},
+			Runs: runs, Failed: failed, Usage: procmon.Usage{User: cpu, System: cpu / 2, MaxRSS: rss << 20, Read: runs, Write: 2 * runs}}
+	}
+	want := procmon.JobSummary{
+		Job: aRun().Job, CPUs: 8, Start: t0, End: t0.Add(time.Hour), Runs: 4, Failed: 1,
+		Usage: procmon.Usage{User: 162 * time.Second, System: 81 * time.Second, MaxRSS: 4 << 20, Read: 4, Write: 8},
+		Applications: []procmon.AppShare{
+			share("R", "3.6", 1, 0, 100*time.Second, 4), share("GROMACS", "2023.3", 1, 0, time.Minute, 2), share("R", "4.3", 2, 1, 2*time.Second, 3),
+		},
+	}
+	want.Job.Step, want.Job.Task, want.Job.Evidence = "", "", 0
+	want.Job.By[procmon.JobStep], want.Job.By[procmon.JobTask] = 0, 0
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+
+	got, err = w.JobShare(t.Context(), procmon.JobKey{Cluster: "c1", RawID: "77", Restart: 1})
+	want = procmon.JobSummary{Job: procmon.Job{Cluster: "c1", RawID: "77", Restart: 1}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("a job without runs: %v\n%s", err, diff)
+	}
+}
