@@ -130,3 +130,25 @@ func golden(t *testing.T, name string, got []byte) {
 		t.Errorf("%s differs (-want +got), -update writes it anew:\n%s", path, diff)
 	}
 }
+
+// shortTemp is a directory whose path leaves room for a socket's name, of 108
+// bytes (unix(7)).
+func shortTemp(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "procmon-syslog-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// eventually waits for what other processes bring about.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}

@@ -27,7 +27,7 @@ const (
 
 // Limits of Options.MaxBytes and its defaults.
 const (
-	minLine      = 2048
+	minLine      = 3072
 	maxLine      = 1 << 20
 	maxUnixLine  = 128 << 10   // SO_SNDBUF must hold a datagram, net.core.wmem_max is 212,992 by default
 	maxUDPLine   = 65507       // IPv4 datagram less IP and UDP headers
@@ -48,7 +48,7 @@ type Options struct {
 	Schema  Schema // empty: SchemaECS
 
 	// MaxBytes is the longest message, its syslog header included and its
-	// final line feed not, 2,048 to 1 MiB (128 KiB on a Unix socket, 65,507 by
+	// final line feed not, 3,072 to 1 MiB (128 KiB on a Unix socket, 65,507 by
 	// UDP). 0: 60,000 to OwnSocket, a file and standard output, else 8,000,
 	// which is what a syslog server takes unless it was told otherwise.
 	MaxBytes int

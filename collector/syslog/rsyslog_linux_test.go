@@ -50,18 +50,6 @@ func newRsyslogd(t *testing.T) *rsyslogd {
 	return r
 }
 
-// shortTemp is a directory whose path leaves room for a socket's name, of 108
-// bytes (unix(7)).
-func shortTemp(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "procmon-syslog-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
-
 func (r *rsyslogd) path(name string) string { return filepath.Join(r.dir, name) }
 
 func (r *rsyslogd) start(t *testing.T) {
@@ -144,16 +132,6 @@ func (r *rsyslogd) all(t *testing.T, records []procmon.Record) {
 		extra += n - 1
 	}
 	t.Logf("%d records, %d lines sent twice", len(records), extra)
-}
-
-// eventually waits for what other processes bring about.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("waited in vain until ", what)
-		}
-	}
 }
 
 func (r *rsyslogd) sink(t *testing.T) *Sink {
