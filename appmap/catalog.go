@@ -77,7 +77,8 @@ type script struct {
 // layout are words that install paths are made of.
 type layout struct {
 	Software []string `toml:"software"` // directories that hold trees of software
-	Users    []string `toml:"users"`    // directories that hold users' own files
+	Personal []string `toml:"personal"` // directories that hold one user's files
+	Users    []string `toml:"users"`    // directories that hold projects' files
 	Noise    []string `toml:"noise"`    // never the name of an application
 	Levels   []string `toml:"levels"`   // compiler, MPI and CPU levels between name and version
 }
@@ -86,8 +87,9 @@ type layout struct {
 type packaging struct {
 	SystemSections   []string `toml:"system_sections"`
 	SystemPriorities []string `toml:"system_priorities"`
-	Suffixes         []string `toml:"suffixes"` // split packages: "gromacs-mpich" is of gromacs
-	Prefixes         []string `toml:"prefixes"` // language prefixes: "py-", "r-cran-"
+	Suffixes         []string `toml:"suffixes"`  // split packages: "gromacs-mpich" is of gromacs
+	Languages        []string `toml:"languages"` // what a language puts before a name: "py-", "r-cran-"
+	Prefixes         []string `toml:"prefixes"`  // what a vendor puts before a name
 }
 
 // source is one rule file that was read.

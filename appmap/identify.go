@@ -145,6 +145,8 @@ func (l *lookup) application(f *finding, s *subject, kind procmon.AppKind) procm
 	app := procmon.Application{Name: f.name, Version: f.version, Kind: kind, Package: f.pkg, Evidence: f.evidence}
 	if f.entry != nil {
 		app.Name = f.entry.name
+	} else {
+		app.Name = l.catalog.bare(f.name)
 	}
 	if app.Version == "" && f.entry != nil && s.rule.entry == f.entry {
 		app.Version = s.rule.version

@@ -120,7 +120,7 @@ func (c *catalog) plain(file string, base string) (finding, bool) {
 			continue
 		}
 		if f.entry != nil && f.entry.toolchain && c.kindIn(f.entry, base) == "" {
-			if level == nil {
+			if level == nil && c.layout.area(dirs[:i]) == areaSoftware {
 				level = &f
 			}
 			continue
@@ -155,30 +155,41 @@ func (c *catalog) plainAt(dirs []string, i int, base string) (finding, bool) {
 	}
 	f.entry = c.pkg(f.name)
 	f.evidence = treeKind(dirs, i, dirs[i])
-	return f, c.trusted(&f, dirs[:above], base)
+	return f, c.trusted(&f, dirs, above, i, base)
 }
 
 // trusted says whether a directory of this place may name an application.
-// Where users keep their files it must be a name that the catalogue or the
-// executable bears out.
-func (c *catalog) trusted(f *finding, above []string, base string) bool {
-	known := f.entry != nil || related(f.name, base)
-	if c.layout.area(above) != areaSoftware {
-		return known
+// Where a site installs software any may; where users keep their files it
+// must be a name that the catalogue or the executable bears out.
+func (c *catalog) trusted(f *finding, dirs []string, above, i int, base string) bool {
+	if f.evidence == "easybuild" {
+		return true
 	}
-	if !strings.ContainsAny(f.version, ".-_") && !known {
-		f.weak = true
+	next := ""
+	if i+1 < len(dirs) {
+		next = dirs[i+1]
 	}
-	return true
+	installed := next == "" || prefixWords[next] || next == "sbin" || next == "src" || next == "build"
+	dotted := strings.ContainsAny(f.version, ".-_")
+	own := dotted && related(f.name, base)
+	known := f.entry != nil && (installed || c.kindIn(f.entry, base) != "" || related(f.name, base))
+	switch c.layout.area(dirs[:above]) {
+	case areaSoftware:
+		f.weak = !dotted && f.entry == nil && !related(f.name, base)
+		return true
+	case areaOwn:
+		return known || own || dotted && next == "bin"
+	}
+	return known || own
 }
 
 // related says whether an executable's name bears a directory's name out.
 func related(dir, base string) bool {
-	d, b := fold(dir), fold(base)
+	d, b := fold(dir), fold(strings.TrimSuffix(base, path.Ext(base)))
 	if len(d) < 3 || len(b) < 3 {
 		return d == b
 	}
-	return strings.HasPrefix(b, d) || strings.HasPrefix(d, b)
+	return strings.HasPrefix(b, d)
 }
 
 // toolchains of EasyBuild, as they stand in its version directories.

@@ -123,6 +123,8 @@ func (l *lookup) named(file string, names bool) (finding, bool) {
 	}
 	f := finding{version: m.version, evidence: "names", entry: m.entry}
 	switch {
+	case m.kind == procmon.KindSystem && !ownTools(file):
+		return finding{}, false // "test", "install", "sort": too common as users' own names
 	case m.entry != nil:
 		f.name = m.entry.name
 	case m.kind == procmon.KindLauncher || m.kind == procmon.KindCompiler || m.kind == procmon.KindSystem:
@@ -131,6 +133,12 @@ func (l *lookup) named(file string, names bool) (finding, bool) {
 		return finding{}, false
 	}
 	return f, true
+}
+
+// ownTools says whether a directory holds the system's own tools, in a
+// distribution or in a conda environment.
+func ownTools(file string) bool {
+	return inSystem(file) && !strings.HasPrefix(file, "/opt/") || strings.Contains(file, "conda") || strings.Contains(file, "/envs/")
 }
 
 // sitePackage names a file in a Python package that the catalogue knows.

@@ -274,10 +274,10 @@ func (c *catalog) pkg(name string) *entry {
 	if e := c.exactPkg(name); e != nil {
 		return e
 	}
-	for _, p := range c.packing.Prefixes {
-		if rest, ok := strings.CutPrefix(name, p); ok && rest != "" {
-			if e := c.exactPkg(rest); e != nil {
-				return e
+	for _, list := range [][]string{c.packing.Languages, c.packing.Prefixes} {
+		for _, p := range list {
+			if rest, ok := strings.CutPrefix(name, p); ok && rest != "" && c.exactPkg(rest) != nil {
+				return c.exactPkg(rest)
 			}
 		}
 	}
@@ -289,6 +289,17 @@ func (c *catalog) pkg(name string) *entry {
 		}
 	}
 	return nil
+}
+
+// bare takes the packager's language prefix off a name: what Spack calls
+// py-deeptools is deeptools upstream.
+func (c *catalog) bare(name string) string {
+	for _, p := range c.packing.Languages {
+		if rest, ok := strings.CutPrefix(name, p); ok && len(rest) > 1 {
+			return rest
+		}
+	}
+	return name
 }
 
 func (c *catalog) exactPkg(name string) *entry {

@@ -10,7 +10,7 @@ const maxVersion = 64
 
 // versionPart is one segment between dots, dashes or underscores: digits with
 // a short tail ("3", "1b2", "0rc1", "2023a").
-var versionPart = regexp.MustCompile(`^[0-9]{1,12}[a-z]{0,5}[0-9]{0,4}$`)
+var versionPart = regexp.MustCompile(`^([0-9]{1,12}[a-z]{0,5}[0-9]{0,4}|[0-9]{1,2}[A-Z][a-z]{2}[0-9]{2,4})$`)
 
 // preRelease are words that belong to an upstream version although they begin
 // with a letter.

@@ -7,13 +7,14 @@ import (
 
 // words are the words of install paths, ready to look up.
 type words struct {
-	software, users, noise map[string]bool
-	levels                 []string
+	software, users, personal, noise map[string]bool
+	levels                           []string
 }
 
 func (l *layout) merge(o *layout) {
 	l.Software = append(l.Software, o.Software...)
 	l.Users = append(l.Users, o.Users...)
+	l.Personal = append(l.Personal, o.Personal...)
 	l.Noise = append(l.Noise, o.Noise...)
 	l.Levels = append(l.Levels, o.Levels...)
 }
@@ -22,11 +23,12 @@ func (p *packaging) merge(o *packaging) {
 	p.SystemSections = append(p.SystemSections, o.SystemSections...)
 	p.SystemPriorities = append(p.SystemPriorities, o.SystemPriorities...)
 	p.Suffixes = append(p.Suffixes, o.Suffixes...)
+	p.Languages = append(p.Languages, o.Languages...)
 	p.Prefixes = append(p.Prefixes, o.Prefixes...)
 }
 
 func (l *layout) compile() words {
-	return words{set(l.Software), set(l.Users), set(l.Noise), l.Levels}
+	return words{set(l.Software), set(l.Users), set(l.Personal), set(l.Noise), l.Levels}
 }
 
 func set(list []string) map[string]bool {
@@ -51,29 +53,45 @@ func (w *words) level(dir string) bool {
 
 // nameless says whether a directory can't be the name of an application.
 func (w *words) nameless(dir string) bool {
-	return dir == "" || dir[0] == '.' || w.noise[strings.ToLower(dir)] || w.software[strings.ToLower(dir)] || w.users[strings.ToLower(dir)]
-}
-
-// area tells whose the directories below dirs are: the innermost word that
-// says so decides.
-func (w *words) area(dirs []string) area {
-	for i := len(dirs) - 1; i >= 0; i-- {
-		d := strings.ToLower(dirs[i])
-		if w.software[d] {
-			return areaSoftware
-		}
-		if w.users[d] {
-			return areaUser
-		}
+	if dir == "" || dir[0] == '.' {
+		return true
 	}
-	return areaUnknown
+	dir = strings.ToLower(dir)
+	return w.noise[dir] || w.software[dir] || w.users[dir] || w.personal[dir]
 }
 
 // area is a part of the file tree by who installs there.
 type area uint8
 
 const (
-	areaUnknown area = iota
-	areaSoftware
-	areaUser
+	areaUser     area = iota // somebody's own files, or not known
+	areaOwn                  // software that a user installed for himself
+	areaSoftware             // software that the site installed
 )
+
+// area tells whose the directories below dirs are: the innermost word that
+// says so decides, but in a personal directory nothing is the site's.
+func (w *words) area(dirs []string) area {
+	found := areaUser
+	for _, d := range dirs {
+		switch d = strings.ToLower(d); {
+		case w.personal[d]:
+			return w.own(dirs)
+		case w.software[d]:
+			found = areaSoftware
+		case w.users[d]:
+			found = areaUser
+		}
+	}
+	return found
+}
+
+// own tells software from the rest of a personal directory.
+func (w *words) own(dirs []string) area {
+	for _, d := range dirs {
+		if w.software[strings.ToLower(d)] {
+			return areaOwn
+		}
+	}
+	return areaUser
+}

@@ -1,0 +1,199 @@
+package appmap
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"hash/fnv"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"procmon"
+)
+
+// labelled is one case of testdata/cases.jsonl: a process, the files it finds,
+// and what it is. Alternatives are other right names; a generic one (the
+// interpreter of a package's script) counts neither as right nor as wrong.
+type labelled struct {
+	ID      string            `json:"id"`
+	Family  string            `json:"family"`
+	Process caseProcess       `json:"process"`
+	Files   map[string]string `json:"files"`
+	Want    struct {
+		Application  string   `json:"application"`
+		Version      string   `json:"version"`
+		Kind         string   `json:"kind"`
+		Versions     []string `json:"version_alternatives"`
+		Kinds        []string `json:"kind_alternatives"`
+		Alternatives []struct {
+			Application string `json:"application"`
+			Version     any    `json:"version"`
+			Generic     bool   `json:"generic"`
+		} `json:"alternatives"`
+	} `json:"want"`
+}
+
+type caseProcess struct {
+	Exe  string            `json:"exe"`
+	Args []string          `json:"args"`
+	Cwd  string            `json:"cwd"`
+	Env  map[string]string `json:"env"`
+}
+
+func (c *caseProcess) process() *procmon.Process {
+	p := &procmon.Process{Exe: c.Exe, Cwd: c.Cwd, Comm: path.Base(c.Exe)}
+	for _, a := range c.Args {
+		p.Args = append(append(p.Args, a...), 0)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Env)) {
+		p.Env = append(append(p.Env, name+"="+c.Env[name]...), 0)
+	}
+	return p
+}
+
+func readCases(t testing.TB, name string) []labelled {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []labelled
+	sc := bufio.NewScanner(bytes.NewReader(data))
+	sc.Buffer(nil, 1<<20)
+	for sc.Scan() {
+		var c labelled
+		dec := json.NewDecoder(bytes.NewReader(sc.Bytes()))
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(&c); err != nil {
+			t.Fatalf("%s: %v in %.80s", name, err, sc.Text())
+		}
+		cases = append(cases, c)
+	}
+	return cases
+}
+
+// rootOf writes files below a new root.
+func rootOf(t testing.TB, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range files {
+		file := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func newMapper(t testing.TB, c Config) *Mapper {
+	t.Helper()
+	m, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return m
+}
+
+// verdict of one answer.
+type verdict struct {
+	app, version, kind, wrong, invented, generic bool
+}
+
+func judge(c *labelled, got procmon.Application) verdict {
+	v := verdict{kind: string(got.Kind) == c.Want.Kind || slices.Contains(c.Want.Kinds, string(got.Kind))}
+	versions := append([]string{c.Want.Version}, c.Want.Versions...)
+	v.app = fold(got.Name) == fold(c.Want.Application)
+	for _, a := range c.Want.Alternatives {
+		if v.app || fold(a.Application) != fold(got.Name) {
+			continue
+		}
+		v.generic, v.app = a.Generic, !a.Generic
+		versions = versionList(a.Version)
+	}
+	v.wrong = got.Name != "" && !v.app && !v.generic
+	v.version = v.app && slices.Contains(versions, got.Version)
+	v.invented = v.app && got.Version != "" && c.Want.Version == "" && !v.version
+	return v
+}
+
+func versionList(v any) []string {
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case []any:
+		var list []string
+		for _, e := range v {
+			if s, ok := e.(string); ok {
+				list = append(list, s)
+			}
+		}
+		return list
+	}
+	return []string{""}
+}
+
+// score counts the verdicts of one half of the cases.
+type score struct{ n, apps, versions, kinds, wrong, invented int }
+
+func (s *score) add(v verdict) {
+	s.n++
+	for _, c := range []struct {
+		hit bool
+		n   *int
+	}{{v.app, &s.apps}, {v.version, &s.versions}, {v.kind, &s.kinds}, {v.wrong, &s.wrong}, {v.invented, &s.invented}} {
+		if c.hit {
+			*c.n++
+		}
+	}
+}
+
+// heldBack says whether a case is of the half that no rule was written for:
+// its misses are counted and not shown.
+func heldBack(id string) bool {
+	h := fnv.New32a()
+	h.Write([]byte(id))
+	return h.Sum32()%2 == 1
+}
+
+// TestCases names every labelled case, each over its own files, and holds the
+// rules to what the project promises.
+func TestCases(t *testing.T) {
+	var seen, held score
+	for _, c := range readCases(t, "testdata/cases.jsonl") {
+		m := newMapper(t, Config{Root: rootOf(t, c.Files)})
+		got := m.Identify(context.Background(), c.Process.process())
+		v := judge(&c, got)
+		if heldBack(c.ID) {
+			held.add(v)
+			continue
+		}
+		seen.add(v)
+		if !v.app || !v.version || !v.kind {
+			t.Logf("%s %s: %s %s: got %q %q %s by %s, want %q %q %s", c.ID, c.Family, c.Process.Exe, strings.Join(c.Process.Args, " "),
+				got.Name, got.Version, got.Kind, got.Evidence, c.Want.Application, c.Want.Version, c.Want.Kind)
+		}
+	}
+	for name, s := range map[string]*score{"seen": &seen, "held back": &held} {
+		t.Logf("%s: %d cases, application %d, version with it %d, kind %d, wrong %d, invented %d", name, s.n, s.apps, s.versions, s.kinds, s.wrong, s.invented)
+		if s.n < 40 {
+			t.Errorf("%s: only %d cases", name, s.n)
+		}
+		if s.apps*100 < 90*s.n || s.versions*100 < 90*s.apps || s.wrong*100 > 2*s.n || s.invented > 0 {
+			t.Errorf("%s: below 90 %% of applications and versions, or above 2 %% wrong, or a version invented", name)
+		}
+	}
+}
