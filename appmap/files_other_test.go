@@ -1,0 +1,7 @@
+//go:build !linux
+
+package appmap
+
+import "testing"
+
+func mkfifo(testing.TB, string) {}
