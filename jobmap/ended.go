@@ -117,15 +117,11 @@ func (r *Registry) bury(key fileKey, one *facts) error {
 	if err != nil {
 		return err
 	}
-	rest := false
 	for _, other := range f.facts {
-		if other.restart == one.restart {
-			other.done = true
-		}
-		rest = rest || !other.done
+		other.done = other.done || other.restart == one.restart
 	}
-	if !rest && !f.done {
-		if err := r.entomb(key, one.sluid); err == nil {
+	if f.allDone() && !f.done {
+		if err := r.entomb(key, f); err == nil {
 			f.done, noted = true, nil
 		} else if noted == nil {
 			noted = err
@@ -148,8 +144,8 @@ func appendDone(path string, restart int) error {
 }
 
 // entomb moves a file to the tombstones, where it can be found by its SLUID as
-// well.
-func (r *Registry) entomb(key fileKey, sluid string) error {
+// well. When it grew meanwhile, since the job was requeued, it stays.
+func (r *Registry) entomb(key fileKey, f *file) error {
 	dir := filepath.Join(r.dir, tombstones)
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -157,11 +153,16 @@ func (r *Registry) entomb(key fileKey, sluid string) error {
 	if _, err := r.checkDir(dir); err != nil {
 		return err
 	}
-	to := filepath.Join(dir, key.String())
-	if err := os.Rename(filepath.Join(r.dir, key.String()), to); err != nil {
+	from, to := filepath.Join(r.dir, key.String()), filepath.Join(dir, key.String())
+	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	if isSLUID(sluid) {
+	if info, err := os.Lstat(to); err == nil && info.Size() != f.size {
+		if err := os.Link(to, from); err == nil {
+			return os.Remove(to)
+		}
+	}
+	if sluid := f.latest().sluid; isSLUID(sluid) {
 		if err := os.Link(to, filepath.Join(dir, fileKey{key.scheduler, sluid}.String())); err != nil && !errors.Is(err, fs.ErrExist) {
 			r.log().Debug("no second name for a tombstone", "file", to, "error", err)
 		}

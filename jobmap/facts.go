@@ -147,6 +147,9 @@ func (f *facts) apply(b block) {
 	if s.gpus == 0 {
 		s.gpus = countList(v["GPUS"])
 	}
+	if n, ok := restart(v["NGPUS"]); ok && s.gpus == 0 {
+		s.gpus = n
+	}
 	if b.kind == blockBegin {
 		s.began, s.start = true, parseStamp(v, "START_TIME")
 		return
@@ -190,6 +193,16 @@ func (f *facts) share(node string) *share {
 	}
 	f.shares = append(f.shares, share{node: node})
 	return &f.shares[len(f.shares)-1]
+}
+
+// endOnly says whether only an epilog was heard.
+func (f *facts) endOnly() bool {
+	for i := range f.shares {
+		if f.shares[i].began {
+			return false
+		}
+	}
+	return f.ended()
 }
 
 // ended says whether the job is over on each node that it began on.

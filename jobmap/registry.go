@@ -94,6 +94,16 @@ func (f *file) pending() bool {
 	return false
 }
 
+// allDone says whether nothing in it runs or waits.
+func (f *file) allDone() bool {
+	for _, one := range f.facts {
+		if !one.done {
+			return false
+		}
+	}
+	return true
+}
+
 func (f *file) latest() *facts {
 	if len(f.facts) == 0 {
 		return nil

@@ -44,6 +44,9 @@ func ownerOf(info fs.FileInfo) uint32 {
 // load reads a job's file, or its tombstone.
 func (r *Registry) load(key fileKey) (*file, error) {
 	f, err := r.read(filepath.Join(r.dir, key.String()), key)
+	if err == nil {
+		r.markRepeated(key, f)
+	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return f, err
 	}
@@ -56,6 +59,25 @@ func (r *Registry) load(key fileKey) (*file, error) {
 		one.done = true
 	}
 	return f, nil
+}
+
+// markRepeated finds ends that a scheduler tells once more after the job was
+// summarised: PBS has two events for it, and slurmd may run an epilog again.
+func (r *Registry) markRepeated(key fileKey, f *file) {
+	for _, one := range f.facts {
+		if one.done || !one.endOnly() {
+			continue
+		}
+		tomb, err := r.read(filepath.Join(r.dir, tombstones, key.String()), key)
+		if err != nil {
+			return
+		}
+		for _, old := range tomb.facts {
+			if old.restart == one.restart && old.uid == one.uid {
+				one.done = true
+			}
+		}
+	}
 }
 
 // read opens without following a link and without waiting for a pipe's other
@@ -201,6 +223,11 @@ func (r *Registry) take(key fileKey) {
 		}
 		r.log().Warn("job facts refused", "file", key.String(), "error", err)
 		f = &file{}
+	}
+	if !f.done && len(f.facts) > 0 && f.allDone() {
+		if err := r.entomb(key, f); err != nil {
+			r.log().Debug("summarised job stays", "file", key.String(), "error", err)
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

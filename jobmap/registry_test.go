@@ -246,6 +246,44 @@ func TestRegistrySeesRequeueBeforeRefresh(t *testing.T) {
 	}
 }
 
+func TestRegistryEndTwice(t *testing.T) {
+	s := newSite(t)
+	s.hook("begin", "5")
+	s.hook("end", "5")
+	s.refreshed()
+	if err := s.Done(procmon.JobKey{RawID: "5"}); err != nil {
+		t.Fatal(err)
+	}
+	s.hook("end", "5")
+	s.refreshed()
+	s.wantEnded("")
+	if _, err := os.Stat(filepath.Join(s.dir, "slurm-5")); err == nil {
+		t.Error("the second end's file stays for ever")
+	}
+	s.hook("end", "5", "RESTART=1") // its prolog found no room
+	s.refreshed()
+	s.wantEnded("5.1")
+}
+
+func TestRegistryBuryIsSafe(t *testing.T) {
+	s := newSite(t)
+	s.hook("begin", "5")
+	s.hook("end", "5")
+	s.refreshed()
+	f, err := s.load(fileKey{"slurm", "5"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.hook("begin", "5", "RESTART=1") // between the read and the move
+	if err := s.entomb(fileKey{"slurm", "5"}, f); err != nil {
+		t.Fatal(err)
+	}
+	s.refreshed()
+	if f := s.find("slurm", "5", ""); f == nil || f.restart != 1 || f.done {
+		t.Errorf("facts %+v, want those of restart 1", f)
+	}
+}
+
 func TestRegistryForgets(t *testing.T) {
 	s := newSite(t)
 	s.hook("begin", "5")

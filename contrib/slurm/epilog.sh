@@ -26,7 +26,7 @@ procmon_note() { # begin|end
 
 	# The time since boot, since no shell must start date(1) to know it.
 	procmon_up='' procmon_boot=''
-	read -r procmon_up procmon_rest </proc/uptime
+	read -r procmon_up _ </proc/uptime
 	read -r procmon_boot </proc/sys/kernel/random/boot_id
 
 	procmon_tab='	'
