@@ -14,9 +14,9 @@ import (
 // fileMode lets the group read what everybody on the node ran; nobody else.
 const fileMode = 0o640
 
-// prepareFile makes the file with its owner and mode before SQLite does: the
-// -wal and -shm files take both from it.
-func prepareFile(path, group string, log *slog.Logger) error {
+// prepareFile makes the file before SQLite does, which would give it a mode of
+// its own.
+func prepareFile(path string) error {
 	// A file that is there is never opened here: see readable.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode)
 	if err == nil {
@@ -35,11 +35,12 @@ func prepareFile(path, group string, log *slog.Logger) error {
 	case err != nil:
 		return fmt.Errorf("index: %w", err)
 	}
-	return protect(path, group, log)
+	return nil
 }
 
-// protect gives the index and its side files their group and mode. Somebody
-// who is not root keeps his own group.
+// protect gives the index and its side files their group and mode; side files
+// made later take both from the index. Somebody who is not root keeps his own
+// group.
 func protect(path, group string, log *slog.Logger) error {
 	gid := -1
 	if group != "" && os.Geteuid() == 0 {

@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"math/rand/v2"
 	"path/filepath"
 	"testing"
 	"time"
@@ -114,3 +115,7 @@ func dump(t testing.TB, r *Reader, query string, args ...any) []map[string]any {
 	return all
 }
 
+// aBatch is n runs, the same ones each time.
+func aBatch(n int) []procmon.Record {
+	return newHistory(rand.New(rand.NewPCG(1, 2)), 0.2).batch(n)
+}

@@ -56,7 +56,12 @@ func TestJobFields(t *testing.T) {
 			job(procmon.EvidenceFacts, func(j *procmon.Job) { base(j); sluid(j) }), job(procmon.EvidenceCgroup, sluid)},
 			[]map[string]any{{"raw_id": "9", "cluster": "c1", "account": "y", "charged": "y", "steps": int64(1)}}},
 		{"restart known late", []procmon.Job{job(procmon.EvidenceCgroup, func(j *procmon.Job) { base(j); sluid(j) }),
-			job(procmon.EvidenceFacts, func(j *procmon.Job) { base(j); sluid(j); j.Restart = 2; j.By[procmon.JobRestart] = procmon.EvidenceFacts })},
+			job(procmon.EvidenceFacts, func(j *procmon.Job) {
+				base(j)
+				sluid(j)
+				j.Restart = 2
+				j.By[procmon.JobRestart] = procmon.EvidenceFacts
+			})},
 			[]map[string]any{{"raw_id": "9", "cluster": "c1", "restart": int64(2), "steps": int64(1)}}},
 		{"requeued", []procmon.Job{job(procmon.EvidenceFacts, base), job(procmon.EvidenceFacts, func(j *procmon.Job) { base(j); j.Restart = 1 })},
 			[]map[string]any{{"raw_id": "9", "cluster": "c1", "steps": int64(1)}, {"raw_id": "9", "cluster": "c1", "restart": int64(1), "steps": int64(1)}}},

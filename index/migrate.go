@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 )
 
 //go:embed schema/*.sql
@@ -58,6 +60,25 @@ func (s schemaState) check(newest int) error {
 	return nil
 }
 
+// inspect says whether the file can be ours, by a connection that sets nothing
+// in it: another program's database is not to be changed.
+func inspect(ctx context.Context, path string) error {
+	dsn, err := fileURI(path, url.Values{"mode": {"rw"}, "_busy_timeout": {"5000"}})
+	if err != nil {
+		return err
+	}
+	steps, err := migrations()
+	if err != nil {
+		return err
+	}
+	db := openDB(dsn, true)
+	state, err := readState(ctx, db)
+	if err == nil {
+		err = state.check(len(steps))
+	}
+	return errors.Join(err, db.Close())
+}
+
 // migrations lists the SQL of each version, 1 first.
 func migrations() ([]string, error) {
 	names, err := fs.Glob(schemaFiles, "schema/*.sql") // sorted, and the names begin with the version
@@ -83,9 +104,6 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	}
 	state, err := readState(ctx, db)
 	if err != nil {
-		return err
-	}
-	if err := state.check(len(steps)); err != nil {
 		return err
 	}
 	for v := state.version; v < len(steps); v++ {

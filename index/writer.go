@@ -53,7 +53,7 @@ func Open(ctx context.Context, opts Options) (*Writer, error) {
 	if opts.Host == "" {
 		return nil, fmt.Errorf("index %s: no host name given", opts.Path)
 	}
-	if err := prepareFile(opts.Path, opts.Group, opts.Logger); err != nil {
+	if err := prepareFile(opts.Path); err != nil {
 		return nil, err
 	}
 	lock, err := lockFile(opts.Path + ".lock")
@@ -80,6 +80,12 @@ func Open(ctx context.Context, opts Options) (*Writer, error) {
 }
 
 func (w *Writer) start(ctx context.Context) error {
+	if err := inspect(ctx, w.opts.Path); err != nil {
+		return err
+	}
+	if err := protect(w.opts.Path, w.opts.Group, w.opts.Logger); err != nil {
+		return err
+	}
 	if err := migrate(ctx, w.db); err != nil {
 		return err
 	}
