@@ -100,7 +100,7 @@ func (r *JobReport) find(ctx context.Context, db Querier) (keys []jobKey, err er
 	s := new(statement)
 	s.add(`SELECT scheduler, cluster, job_id, raw_job_id, sluid, restart, job_name, account, partition,
 		json_group_array(DISTINCT ` + person + `), json_group_array(DISTINCT host), min("first"), max("last"),
-		sum(runs), sum(failed), sum(cpu_seconds), max(max_rss_bytes), sum(read_bytes), sum(write_bytes)
+		sum(runs), sum(failed), sum(cpu_seconds), nullif(max(max_rss_bytes), 0), sum(read_bytes), sum(write_bytes)
 		FROM usage WHERE `)
 	s.filter(Filter{Job, []string{r.ID}})
 	s.add(` GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9 ORDER BY 12, 4, 6`)
@@ -161,6 +161,9 @@ func (j *JobDetail) fill(ctx context.Context, db Querier, key *jobKey, limit int
 	if err := j.runs(ctx, db, key, limit); err != nil {
 		return err
 	}
+	if err := j.evidence(ctx, db, key); err != nil {
+		return err
+	}
 	if n := toInt(j.fact("runs")) - int64(j.RunCount); n > 0 {
 		j.Notes = append(j.Notes, fmt.Sprintf("%d single runs were pruned; the sums count them.", n))
 	}
@@ -211,12 +214,14 @@ func (t *Grid) take(raw []any) error {
 	return err
 }
 
-// evidence notes how the runs were found to be the job's.
+// evidence counts the single runs and notes how they were found to be the
+// job's.
 func (j *JobDetail) evidence(ctx context.Context, db Querier, key *jobKey) error {
 	s := new(statement)
-	s.add(`SELECT json_group_array(DISTINCT job_evidence), json_group_array(DISTINCT unproved) FILTER (WHERE unproved IS NOT NULL) FROM runs WHERE 1`)
+	s.add(`SELECT json_group_array(DISTINCT job_evidence), json_group_array(DISTINCT unproved) FILTER (WHERE unproved IS NOT NULL), count(*) FROM runs WHERE 1`)
 	s.key(key)
-	return each(ctx, db, s, 2, func(raw []any) error {
+	return each(ctx, db, s, 3, func(raw []any) error {
+		j.RunCount = int(toInt(raw[2]))
 		var by, unproved []string
 		if err := errors.Join(json.Unmarshal([]byte(toText(raw[0])), &by), json.Unmarshal([]byte(toText(raw[1])), &unproved)); err != nil {
 			return fmt.Errorf("reading the index: evidence: %w", err)

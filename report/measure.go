@@ -23,7 +23,7 @@ const oneJob = `coalesce(cluster, '') || char(31) || coalesce(raw_job_id, sluid)
 const person = `coalesce(user, CAST(uid AS TEXT))`
 
 var measures = []measure{
-	{Column{"versions", "Versions", List, "", 5}, `json_group_array(DISTINCT version) FILTER (WHERE version IS NOT NULL)`},
+	{Column{"versions", "Versions", List, "", 3}, `json_group_array(DISTINCT version) FILTER (WHERE version IS NOT NULL)`},
 	{Column{"jobs", "Jobs", Count, "?", 1}, `count(DISTINCT ` + oneJob + `)%s`},
 	{Column{"users", "Users", Count, "?", 2}, `count(DISTINCT ` + person + `)%s`},
 	{Column{"runs", "Runs", Count, "?", 1}, `coalesce(sum(runs)%s, 0)`},

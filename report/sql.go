@@ -35,12 +35,12 @@ func (s *statement) add(sql string, args ...any) {
 func (s *statement) facts(source string, q *Query) {
 	switch source {
 	case fromRuns:
-		s.add(`SELECT date(start, 'unixepoch') AS day, `+factColumns+`, 1 AS runs, NULL AS failed, NULL AS cpu_seconds,
-			NULL AS elapsed_seconds, NULL AS max_rss_bytes, NULL AS read_bytes, NULL AS write_bytes, start AS "first", start AS "last"
+		s.add(`SELECT date(start, 'unixepoch') AS day, `+factColumns+`, 1 AS runs, 0 AS failed, 0.0 AS cpu_seconds,
+			0.0 AS elapsed_seconds, 0 AS max_rss_bytes, 0 AS read_bytes, 0 AS write_bytes, start AS "first", start AS "last"
 			FROM runs WHERE run_id >= ? AND run_id < ?`, micros(q.Since), micros(q.Until))
 		s.add(` UNION ALL SELECT date(coalesce("end", ?), 'unixepoch'), `+factColumns+`, 0,
 			coalesce(exit_code, 0) <> 0 OR coalesce(exit_signal, 0) <> 0, cpu_seconds,
-			elapsed_seconds, max_rss_bytes, read_bytes, write_bytes, start, coalesce("end", start)
+			elapsed_seconds, max_rss_bytes, read_bytes, write_bytes, coalesce("end", start), coalesce("end", start)
 			FROM runs WHERE run_id < ? AND coalesce("end", ?) >= ? AND coalesce("end", ?) < ?`,
 			open(q), micros(q.Until), open(q), unix(q.Since), open(q), unix(q.Until))
 	default:

@@ -44,12 +44,20 @@ func Nearest(name string, known []string) string {
 			best, bestDistance = k, d
 		}
 	}
+	if best != "" || name == "" {
+		return best
+	}
 	for _, k := range known {
-		if best == "" && name != "" && (strings.HasPrefix(k, name) || strings.HasPrefix(name, k)) {
-			best = k
+		if strings.HasPrefix(k, name) {
+			return k
 		}
 	}
-	return best
+	for _, k := range known {
+		if strings.HasPrefix(name, k) && k != "" {
+			return k
+		}
+	}
+	return ""
 }
 
 // distance counts the letters to insert, remove, replace or swap.

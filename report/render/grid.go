@@ -47,7 +47,7 @@ func (g *grid) fit(room int) []int {
 		return g.widths()
 	}
 	var w []int
-	for _, step := range []struct{ text, rank int }{{48, 99}, {36, 6}, {24, 3}, {16, 2}, {10, 1}, {3, 1}} {
+	for _, step := range []struct{ text, rank int }{{48, 99}, {36, 6}, {24, 4}, {16, 2}, {10, 1}, {3, 1}} {
 		for {
 			w = g.shrink(g.widths(), room, step.text)
 			if over(w, room) <= 0 {
