@@ -136,3 +136,36 @@ func TestProcesses(t *testing.T) {
 		})
 	}
 }
+
+// TestProcessesWithoutEnvironment maps them again with nothing that their
+// users could have changed: what was proved stays.
+func TestProcessesWithoutEnvironment(t *testing.T) {
+	files, err := filepath.Glob("testdata/processes/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no captures: %v", err)
+	}
+	m, proved := New(Config{}), 0
+	for _, path := range files {
+		all := readCapture(t, path)
+		var want []procmon.Job
+		for _, c := range all {
+			want = append(want, mapped(m, all, c))
+		}
+		for _, c := range all {
+			c.Env = nil
+		}
+		for i, c := range all {
+			if want[i].None() || !want[i].By[procmon.JobRawID].Proved() {
+				continue
+			}
+			proved++
+			got := mapped(m, all, c)
+			if got.RawID != want[i].RawID || got.Step != want[i].Step || got.Evidence != want[i].Evidence || got.Unproved() != nil {
+				t.Errorf("%s: process %d: %s without its environment, %s with it", path, c.Run.Process.PID, brief(got), brief(want[i]))
+			}
+		}
+	}
+	if proved == 0 {
+		t.Error("no process has a proved job")
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -453,6 +454,50 @@ func TestRegistryStopsWithContext(t *testing.T) {
 	if _, err := s.Ended(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("Ended: %v, want context.Canceled", err)
 	}
+}
+
+// TestRegistryAtOnce has every method at work at the same time; the race
+// detector judges.
+func TestRegistryAtOnce(t *testing.T) {
+	s := newSite(t)
+	m := New(Config{Facts: s.Registry})
+	s.limit = 8
+	s.now = time.Now
+	const jobs = 50
+	var work sync.WaitGroup
+	for range 2 {
+		work.Go(func() {
+			for id := range jobs * 4 {
+				m.Job(&procmon.Process{UID: 1001, Cgroups: v1Cgroups(strconv.Itoa(id % jobs))}, procmon.Job{})
+			}
+		})
+	}
+	work.Go(func() {
+		for id := range jobs {
+			s.hook("begin", strconv.Itoa(id))
+			s.hook("end", strconv.Itoa(id))
+		}
+	})
+	done := map[procmon.JobKey]bool{}
+	for len(done) < jobs && !t.Failed() {
+		if err := s.Refresh(t.Context()); err != nil {
+			t.Error(err)
+		}
+		ended, err := s.Ended(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		for _, one := range ended {
+			if done[one.Job.Key()] {
+				t.Errorf("job %s was told again", one.Job.RawID)
+			}
+			if err := s.Done(one.Job.Key()); err != nil {
+				t.Error(err)
+			}
+			done[one.Job.Key()] = true
+		}
+	}
+	work.Wait()
 }
 
 func BenchmarkFindAmongStale(b *testing.B) {

@@ -31,16 +31,15 @@ func (c *claim) same(o *claim) bool {
 // envClaim is what an environment says of a job, all of it forgeable. Its
 // parts point into the environment.
 type envClaim struct {
-	id, sluid             []byte
-	array, index          []byte
-	hetLeader, hetOffset  []byte
-	step, task            []byte
-	user, uid             []byte
-	account, queue, name  []byte
-	cluster, restart      []byte
-	scheduler             int
-	variant               string // the scheduler's name when the environment tells it more exactly
-	hetMember, submitSide bool   // the job is of the heterogeneous job hetLeader; the variables are a client's
+	id, sluid            []byte
+	array, index         []byte
+	hetLeader, hetOffset []byte
+	step, task           []byte
+	user, uid            []byte
+	account, queue, name []byte
+	cluster, restart     []byte
+	variant              string // the scheduler's name when the environment tells it more exactly
+	hetMember            bool   // the job is component hetOffset of hetLeader's
 }
 
 // scheduler is one batch system: how its evidence is read. Every function is
