@@ -8,9 +8,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// allRealtime puts every thread of this process under SCHED_FIFO; threads that
-// come later inherit it.
-func allRealtime() error {
+// schedule says how the threads of this process that are not readers run.
+// Readers come back from a wait through the Go scheduler, whose locks another
+// thread may hold: that one must not sit preempted behind the node's work. A
+// nice value of -20 sees to that nearly always and, other than SCHED_FIFO for
+// all ("all"), can't keep a CPU from anybody. Threads that come later inherit.
+func schedule(realtime string) error {
+	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Nice: -20}
+	switch realtime {
+	case "all":
+		attr = unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}
+	case "off":
+		return nil
+	}
 	threads, err := os.ReadDir("/proc/self/task")
 	if err != nil {
 		return err
@@ -20,9 +30,8 @@ func allRealtime() error {
 		if err != nil {
 			continue
 		}
-		attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}
 		if err := unix.SchedSetAttr(tid, &attr, 0); err != nil {
-			return fmt.Errorf("SCHED_FIFO: %w", err)
+			return fmt.Errorf("procconn.realtime = %s: %w", realtime, err)
 		}
 	}
 	return nil

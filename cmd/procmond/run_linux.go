@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -52,10 +53,11 @@ func runDaemon(ctx context.Context, s *Settings, stderr io.Writer) (err error) {
 	// A reader that comes back from waiting for an event must find room to run
 	// at once, whatever the rest of the program does.
 	runtime.GOMAXPROCS(runtime.NumCPU() + 4)
-	if s.Realtime == "all" {
-		if err := allRealtime(); err != nil {
-			d.logger.Warn("the whole process can't run in real time", "error", err)
-		}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // memory is scarcer on a compute node than this little CPU time
+	}
+	if err := schedule(s.Realtime); err != nil {
+		d.logger.Warn("priority can't be raised; under load more programs will vanish unread", "error", err)
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
 	if err := d.open(ctx); err != nil {

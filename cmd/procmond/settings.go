@@ -80,7 +80,7 @@ func (s *Settings) table() []setting {
 		{"syslog.spool", "directory where lines wait while the receiver refuses; empty: none", text(&s.SyslogSpool)},
 		{"syslog.spool_bytes", "how much may wait there", &s.SyslogSpoolBytes},
 		{"procconn.buffer_bytes", "kernel memory of the receive buffers, all CPUs together", &s.BufferBytes},
-		{"procconn.realtime", "which threads run under SCHED_FIFO: readers, all or off", oneOf(&s.Realtime, "readers", "all", "off")},
+		{"procconn.realtime", "what runs under SCHED_FIFO: the readers (the rest at nice -20), all, or off", oneOf(&s.Realtime, "readers", "all", "off")},
 		{"metrics.address", "HOST:PORT of a Prometheus endpoint, or off", text(&s.MetricsAddress)},
 		{"control.socket", "socket by which root asks for a flush, figures or a reload, or off", text(&s.ControlSocket)},
 		{"catalog.dir", "the site's own application rules, read before the built-in ones", text(&s.CatalogDir)},

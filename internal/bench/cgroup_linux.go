@@ -1,0 +1,53 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// cgroup is the directory of a Slurm job's step, made as slurmstepd makes it.
+type cgroup struct {
+	mount string
+	path  string
+}
+
+// makeCgroup makes the step's directory: in the freezer hierarchy where there
+// is one (cgroup v1), else in cgroup v2.
+func makeCgroup(uid int) (*cgroup, error) {
+	c := &cgroup{mount: "/sys/fs/cgroup/freezer", path: fmt.Sprintf("slurm/uid_%d/job_%s/step_0", uid, jobID)}
+	if _, err := os.Stat(c.mount + "/cgroup.procs"); err != nil {
+		c.mount, c.path = "/sys/fs/cgroup", "system.slice/slurmstepd.scope/job_"+jobID+"/step_0/user/task_0"
+	}
+	if err := os.MkdirAll(filepath.Join(c.mount, c.path), 0o755); err != nil {
+		return nil, fmt.Errorf("cgroup of a job: %w", err)
+	}
+	return c, nil
+}
+
+func (c *cgroup) add(pid int) error {
+	return os.WriteFile(filepath.Join(c.mount, c.path, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0o644)
+}
+
+// remove takes away the job's directories, and those above that are empty. The
+// kernel frees a cgroup a little after its last process.
+func (c *cgroup) remove() error {
+	for path := c.path; path != "."; path = filepath.Dir(path) {
+		err := os.Remove(filepath.Join(c.mount, path))
+		for i := 0; err != nil && i < 50 && strings.Contains(path, jobID); i++ {
+			time.Sleep(20 * time.Millisecond)
+			err = os.Remove(filepath.Join(c.mount, path))
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			if strings.Contains(path, jobID) {
+				return err
+			}
+			return nil // shared with others
+		}
+	}
+	return nil
+}
