@@ -3,6 +3,7 @@ package appmap
 import (
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxVersion bounds a version string; longer ones are no versions.
@@ -152,10 +153,13 @@ func rpmUpstream(v string) string {
 	return bounded(v, maxVersion)
 }
 
-// bounded cuts s to n bytes.
+// bounded cuts s to n bytes at most, and no character in two.
 func bounded(s string, n int) string {
-	if len(s) > n {
-		return s[:n]
+	if len(s) <= n {
+		return s
 	}
-	return s
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
 }
