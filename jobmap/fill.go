@@ -10,7 +10,11 @@ import (
 func (s *search) fill() {
 	j := &s.job
 	j.Scheduler, j.Evidence = schedulers[s.claim.scheduler].name, s.by
-	s.set(&j.RawID, procmon.JobRawID, s.claim.rawID, max(s.by, j.By[procmon.JobRawID]))
+	if j.By[procmon.JobRawID] == procmon.EvidenceNone {
+		s.set(&j.RawID, procmon.JobRawID, s.claim.rawID, s.by)
+	} else {
+		j.RawID = s.claim.rawID // a title told the number of a SLUID
+	}
 	j.SLUID = s.claim.sluid
 	s.set(&j.Step, procmon.JobStep, s.claim.step, s.by)
 	s.set(&j.Task, procmon.JobTask, s.claim.task, s.by)
@@ -39,8 +43,11 @@ func (s *search) fillFacts() {
 		return
 	}
 	const by = procmon.EvidenceFacts
-	if j.RawID == "" {
-		s.set(&j.RawID, procmon.JobRawID, f.id, by)
+	if j.SLUID != "" && f.id != "" {
+		if j.RawID != "" && j.RawID != f.id {
+			s.conflict("ancestor", j.RawID)
+		}
+		j.RawID, j.By[procmon.JobRawID] = f.id, by
 	}
 	if j.SLUID == "" {
 		j.SLUID = f.sluid

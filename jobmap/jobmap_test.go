@@ -60,6 +60,7 @@ func TestJob(t *testing.T) {
 		{name: "no evidence", want: "none"},
 		{name: "cgroup v1", p: procmon.Process{UID: 1001, Cgroups: v1Cgroups("5")}, want: "job 5 raw 5 step 0 task 0 uid 1001 by cgroup"},
 		{name: "somebody else's uid in the path", p: procmon.Process{UID: 1002, Cgroups: v1Cgroups("5")}, want: "none cgroup says 5"},
+		{name: "uid not known", p: procmon.Process{UID: procmon.NoUID, Cgroups: v1Cgroups("5")}, want: "job 5 raw 5 step 0 task 0 uid 1001 by cgroup"},
 		{name: "root in a user's job", p: procmon.Process{UID: 0, Comm: "ping", Cgroups: v1Cgroups("5")}, want: "job 5 raw 5 step 0 task 0 uid 1001 by cgroup"},
 		{name: "a container's user id below the owner",
 			p:    procmon.Process{UID: 100000, Cgroups: v1Cgroups("5"), Ancestors: []procmon.Ancestor{{UID: 1001, Cgroups: v1Cgroups("5")}}},
@@ -160,6 +161,26 @@ func TestJobFields(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"user", "account", "partition", "name", "restart"}, alone.Unproved()); d != "" {
 		t.Errorf("unproved without facts (-want +got):\n%s", d)
+	}
+}
+
+func TestNumberOfSLUID(t *testing.T) {
+	p := procmon.Process{UID: 1001, Cgroups: v2Cgroups(job7.sluid), Env: environ("SLURM_JOB_ID=7", "SLURM_JOB_SLUID="+job7.sluid)}
+	told := New(Config{Facts: withFacts(&job7)}).Job(&p, procmon.Job{})
+	forgeable := New(Config{}).Job(&p, procmon.Job{})
+	p.Ancestors = []procmon.Ancestor{stepd("slurmstepd: [7.0]")}
+	titled := New(Config{}).Job(&p, procmon.Job{})
+	both := New(Config{Facts: withFacts(&job7)}).Job(&p, procmon.Job{})
+	byNumber := job7
+	byNumber.sluid = ""
+	found := New(Config{Facts: withFacts(&byNumber)}).Job(&p, procmon.Job{})
+	for _, tt := range []struct {
+		job  procmon.Job
+		want procmon.Evidence
+	}{{told, procmon.EvidenceFacts}, {forgeable, procmon.EvidenceEnviron}, {titled, procmon.EvidenceAncestor}, {both, procmon.EvidenceFacts}, {found, procmon.EvidenceFacts}} {
+		if by := tt.job.By[procmon.JobRawID]; tt.job.RawID != "7" || by != tt.want || tt.job.Evidence != procmon.EvidenceCgroup {
+			t.Errorf("raw id %q by %v, want 7 by %v", tt.job.RawID, by, tt.want)
+		}
 	}
 }
 

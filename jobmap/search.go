@@ -64,8 +64,19 @@ func (s *search) compare(a claim) {
 	case s.claim.rawID == "":
 		s.claim.rawID = a.rawID
 		s.job.By[procmon.JobRawID] = procmon.EvidenceAncestor
+		if s.facts == nil {
+			s.factsOfTitle()
+		}
 	case s.claim.rawID != a.rawID:
 		s.conflict("ancestor", a.rawID)
+	}
+}
+
+// factsOfTitle looks for facts by the number that a title told of a SLUID.
+func (s *search) factsOfTitle() {
+	f := s.m.facts.find(schedulers[s.claim.scheduler].name, s.claim.rawID, "")
+	if f != nil && (f.sluid == "" || f.sluid == s.claim.sluid) && (!f.hasUID || s.mayBe(f.uid, &s.claim, s.by)) {
+		s.facts = f
 	}
 }
 
@@ -221,10 +232,10 @@ func (s *search) accept(c claim, by procmon.Evidence) bool {
 }
 
 // mayBe says whether a process can be of a job of owner: it is the owner's or
-// root's, or its parent or an ancestor is in that job already, as with user
+// root's, or whose it is could not be read, or its parent or an ancestor is in that job already, as with user
 // ids of a container or after su.
 func (s *search) mayBe(owner uint32, c *claim, by procmon.Evidence) bool {
-	if s.p.UID == owner || s.p.UID == 0 {
+	if s.p.UID == owner || s.p.UID == 0 || s.p.UID == procmon.NoUID {
 		return true
 	}
 	if by == procmon.EvidenceEnviron {
