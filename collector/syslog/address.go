@@ -71,6 +71,3 @@ func (a address) topMax() int {
 	}
 	return maxLine
 }
-
-// bare says whether lines go out without a syslog header.
-func (a address) bare() bool { return a.kind == "file" || a.kind == "-" }

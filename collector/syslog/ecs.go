@@ -67,7 +67,6 @@ func (e *encoder) run(r *procmon.Record) (args int) {
 		}
 	}
 	w.b = append(w.b, '}') // event
-	args = e.process(r)
 	e.user(run)
 	h := w.open("hpc", '{')
 	e.job(&run.Job, nil)
@@ -79,6 +78,9 @@ func (e *encoder) run(r *procmon.Record) (args int) {
 	w.yes("executable_deleted", run.Process.ExeDeleted)
 	w.strs("missing", run.Process.Missing.Names()...)
 	w.close(h)
+	// Last, and the arguments last in it: some stores look at the first
+	// kilobytes of a line only.
+	args = e.process(r)
 	w.b = append(w.b, '}')
 	return args
 }
@@ -108,10 +110,6 @@ func (e *encoder) process(r *procmon.Record) (args int) {
 	w.str("entity_id", procmon.EntityID(r.Boot, p.Run))
 	w.str("executable", p.Exe)
 	w.str("name", processName(p.Comm, p.Exe))
-	args = len(w.b)
-	if p.ArgsCount > 0 {
-		w.int("args_count", int64(p.ArgsCount))
-	}
 	w.str("working_directory", p.Cwd)
 	w.time("start", run.Start)
 	if over(r.Phase) {
@@ -137,6 +135,10 @@ func (e *encoder) process(r *procmon.Record) (args int) {
 		w.str("executable", a.Exe)
 	}
 	w.close(par)
+	if p.ArgsCount > 0 {
+		w.int("args_count", int64(p.ArgsCount))
+	}
+	args = len(w.b)
 	w.close(m)
 	return args
 }

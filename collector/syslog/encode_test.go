@@ -17,7 +17,7 @@ func TestGolden(t *testing.T) {
 		Job: sampleJob(), CPUs: 16, GPUs: 2, Start: epoch.Add(-time.Hour), End: epoch, Runs: 12, Failed: 1,
 		Usage: procmon.Usage{User: time.Hour, System: time.Minute, MaxRSS: 1 << 30, Read: 1, Write: 2},
 		Applications: []procmon.AppShare{
-			{Application: procmon.Application{Name: "GROMACS", Version: "2023.3", Kind: procmon.KindApplication}, Runs: 2, Usage: procmon.Usage{User: time.Hour}},
+			{Application: procmon.Application{Name: "GROMACS", Version: "2023.3", Kind: procmon.KindApplication, Package: "GROMACS/2023.3-foss-2023a"}, Runs: 2, Usage: procmon.Usage{User: time.Hour}},
 			{Application: procmon.Application{Kind: procmon.KindUnknown}, Runs: 10, Failed: 1},
 		},
 	}}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -252,6 +253,38 @@ func TestIntegrationRsyslogLongAndHostile(t *testing.T) {
 	if i := bytes.IndexByte(b, '\n'); i < ownLine-200 || i > ownLine {
 		t.Errorf("the long line has %d bytes, want nearly %d", i, ownLine)
 	}
+}
+
+// A server that procmond sends to itself gets RFC 5424, octets counted.
+func TestIntegrationRsyslogTCP(t *testing.T) {
+	r := newRsyslogd(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	_ = l.Close() // rsyslogd can't choose a port and tell
+	_, port, _ := net.SplitHostPort(addr)
+	conf := fmt.Sprintf(`module(load="imtcp")
+template(name="json" type="list") { property(name="msg" position.from="7") constant(value="\n") }
+ruleset(name="r") { if $programname == "procmon" and $hostname == "n1" then { action(type="omfile" file="%s" template="json") } }
+input(type="imtcp" address="127.0.0.1" port="%s" ruleset="r")
+input(type="imuxsock" Socket="%s" Ruleset="r")
+`, r.out, port, r.socket)
+	if err := os.WriteFile(r.path("procmon.conf"), []byte(conf), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(context.Background(), Options{Address: "tcp:" + addr, Host: "n1", Spool: r.path("spool")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	records := numberedBatch(0, 1_000)
+	write(t, s, records[:500])
+	r.start(t)
+	r.all(t, records[:500])
+	write(t, s, records[500:])
+	r.all(t, records)
 }
 
 // Users can connect to the socket; what they say there must not pass for procmon's.
