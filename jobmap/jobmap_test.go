@@ -35,7 +35,7 @@ func stepd(title string) procmon.Ancestor {
 func withFacts(all ...*facts) *Registry {
 	r := newRegistry("/nonexistent/procmon")
 	for _, f := range all {
-		r.put(fileKey{f.scheduler, f.id}, &file{facts: []*facts{f}})
+		r.put(fileKey{f.scheduler, f.id}, &file{done: true, facts: []*facts{f}}) // kept by a scan
 	}
 	return r
 }
