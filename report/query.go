@@ -71,7 +71,7 @@ type Query struct {
 	Until time.Time // first moment that counts no more; zero: Now
 
 	// Sort is the name of a column, "-" before it reverses its order: numbers
-	// and times go from the greatest, text from A. Empty: the most CPU time first.
+	// and times go from the greatest, text from A. Empty: the most CPU time first, days and months in their order.
 	Sort  string
 	Limit int // number of rows, 0: all
 

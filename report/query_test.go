@@ -15,7 +15,7 @@ import (
 func TestNearest(t *testing.T) {
 	known := []string{"by", "by-application", "user", "users", "since", "cpu_seconds"}
 	for name, want := range map[string]string{
-		"by-aplication": "by-application", "usr": "user", "users": "users", "snice": "since", "cpu": "cpu_seconds",
+		"by-appl1cation": "by-application", "usr": "user", "users": "users", "snice": "since", "cpu": "cpu_seconds",
 		"": "", "zzzzzz": "", strings.Repeat("x", 1000): "", "SINCE": "since", "by-app": "by-application",
 	} {
 		if got := report.Nearest(name, known); got != want {

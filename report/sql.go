@@ -193,6 +193,9 @@ func order(q *Query) (string, error) {
 	}
 	if name == "" {
 		terms = append(terms, "m_runs DESC")
+		if len(q.By) > 0 && (q.By[0] == Day || q.By[0] == Month) {
+			terms = append([]string{"d0"}, terms...)
+		}
 	}
 	for i := range q.By {
 		terms = append(terms, fmt.Sprintf("d%d", i))

@@ -87,7 +87,7 @@ func summaryFlags() []cli.Flag {
 	flags = append(flags, rangeFlags()...)
 	return append(flags,
 		&cli.BoolFlag{Name: "all", Category: "rows", Usage: "count launchers, shells and system programs too", DisableDefaultText: true},
-		&cli.StringFlag{Name: "sort", Category: "rows", Usage: "sort by `COLUMN`, numbers from the greatest, text from A; -COLUMN reverses"},
+		&cli.StringFlag{Name: "sort", Category: "rows", Usage: "sort by `COLUMN`, numbers from the greatest, text from A, -COLUMN reverses (default: cpu_seconds; days in order)"},
 		&cli.IntFlag{Name: "limit", Category: "rows", Usage: "show at most `N` rows, 0: all"},
 	)
 }

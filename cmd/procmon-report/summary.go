@@ -40,6 +40,9 @@ func (w *world) summary(c *cli.Context) error {
 		if !c.IsSet("since") && !c.IsSet("until") && !c.IsSet("last") {
 			t.Notes = slices.Insert(t.Notes, 0, fmt.Sprintf("No range was given: these are the last %d days.", defaultDays))
 		}
+		if since := t.Query.Since; len(t.Rows) > 0 && since.Before(lastDays(info.First, 1)) {
+			t.Notes = append(t.Notes, "The first run in the index began "+info.First.In(w.zoneOf(c)).Format("2006-01-02 15:04 MST")+".")
+		}
 		if len(t.Rows) == 0 {
 			t.Notes = slices.Insert(t.Notes, 0, nothing(&info, &t.Query))
 		}

@@ -17,6 +17,10 @@ func Small(t testing.TB) string {
 	for _, r := range smallRuns(day) {
 		records = append(records, r.Record())
 	}
+	batch := SlurmJob("1234", "1234", "", "alice", "chem")
+	records = append(records, procmon.Record{Time: day.Add(2 * time.Hour), Summary: &procmon.JobSummary{
+		Job: batch, CPUs: 8, GPUs: 1, Start: day.Add(-time.Second), End: day.Add(2 * time.Hour),
+	}})
 	path := Write(t, "n1", records...)
 	Append(t, path, "n2",
 		Run{
