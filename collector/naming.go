@@ -184,6 +184,9 @@ func (n *namer) work(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		if time.Since(name.asked) >= n.cfg.NamingWait {
+			continue // nobody waits for it any more, and nobody would replace this worker
+		}
 		n.mu.Lock()
 		name.taken = true
 		n.mu.Unlock()

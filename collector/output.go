@@ -57,10 +57,14 @@ func (o *output) push(it item) {
 		it.barrier.wg.Done()
 		return
 	}
-	if it.record.Loss == nil || it.record.Loss.Where != o.Name { // a loss of this sink's own must not breed losses
+	if !o.own(&it.record) {
 		o.losses.count(procmon.LossQueue, o.Name, -1, 1, time.Now())
 	}
 }
+
+// own says whether a record tells of this sink's own losses: losing that one
+// must not breed another.
+func (o *output) own(r *procmon.Record) bool { return r.Loss != nil && r.Loss.Where == o.Name }
 
 // close lets run return once everything is written.
 func (o *output) close() { close(o.closing) }
@@ -129,7 +133,12 @@ func (o *output) write(ctx context.Context, batch []procmon.Record) {
 		}
 		var lost *procmon.LostError
 		if errors.As(err, &lost) {
-			o.losses.add(lost.Loss)
+			for i := range batch {
+				if !o.own(&batch[i]) {
+					o.losses.add(lost.Loss)
+					break
+				}
+			}
 			o.logger.Error("sink lost records", "sink", o.Name, "error", err)
 			return
 		}

@@ -116,14 +116,15 @@ func (s *Sink) sendSpooled(ctx context.Context, t target) (progress bool, err er
 	var lines [][]byte
 	if s.spool != nil {
 		if lines, err = s.spool.peek(batchLines); err != nil {
+			s.warn("syslog: spool can't be read", err)
 			s.mu.Unlock()
 			return false, err
 		}
 	}
 	if len(lines) == 0 {
 		s.direct, s.outage = true, nil
+		s.well()
 		s.mu.Unlock()
-		s.opts.Logger.Info("syslog: receiver takes lines", "address", s.addr.String())
 		return true, nil
 	}
 	s.mu.Unlock()

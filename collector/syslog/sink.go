@@ -53,6 +53,8 @@ type Sink struct {
 	connected bool   // at least once
 	ring      *ring
 	outage    error // why not direct, nil: nothing wrong
+	warned    time.Time
+	warning   bool // the last outage was logged, its end was not
 }
 
 // Open makes a sink and starts to send what an earlier one left in the spool.
@@ -110,7 +112,7 @@ func (s *Sink) start(ctx context.Context) (err error) {
 		if s.addr.kind == "file" {
 			return errors.Join(err, s.closeSpool())
 		}
-		s.opts.Logger.Warn("syslog: receiver does not answer", "address", s.addr.String(), "err", err)
+		s.warn("syslog: receiver does not answer", err)
 	}
 	s.connected = err == nil
 	s.direct = err == nil && (s.spool == nil || s.spool.empty())
@@ -243,10 +245,29 @@ func (s *Sink) sendAll(ctx context.Context, lines [][]byte) (done int, err error
 func (s *Sink) giveUpDirect(err error) {
 	s.direct = false
 	s.outage = err
-	s.opts.Logger.Warn("syslog: receiver does not take lines", "address", s.addr.String(), "err", err, "spool", s.opts.Spool)
+	s.warn("syslog: receiver does not take lines", err)
 	select {
 	case s.wake <- struct{}{}:
 	default:
+	}
+}
+
+// warn logs what is wrong, once a minute at most: a receiver that comes and
+// goes must not fill the log.
+func (s *Sink) warn(what string, err error) {
+	now := s.opts.Now()
+	if !s.warned.IsZero() && now.Sub(s.warned) < time.Minute {
+		return
+	}
+	s.warned, s.warning = now, true
+	s.opts.Logger.Warn(what, "address", s.addr.String(), "err", err, "spool", s.opts.Spool)
+}
+
+// well logs the end of an outage whose beginning was logged.
+func (s *Sink) well() {
+	if s.warning {
+		s.warning = false
+		s.opts.Logger.Info("syslog: receiver takes lines", "address", s.addr.String())
 	}
 }
 

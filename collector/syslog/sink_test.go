@@ -218,6 +218,29 @@ func TestUnixReceiverComesAndGoes(t *testing.T) {
 	}
 }
 
+// An outage is told once, and its end.
+func TestLog(t *testing.T) {
+	var log bytes.Buffer
+	dir := shortTemp(t)
+	socket := filepath.Join(dir, "s")
+	s := mustOpen(t, Options{Address: "unix:" + socket, Spool: filepath.Join(dir, "spool"), Logger: textLogger(&log)})
+	for i := range 3 {
+		if err := s.Write(context.Background(), numberedBatch(i, i+1)); err != nil {
+			t.Fatal(err)
+		}
+		r := listenUnix(t, socket)
+		eventually(t, "the spool is empty", func() bool { return s.Stats().SpoolBytes == 0 })
+		r.stop()
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text := log.String()
+	if strings.Count(text, "level=WARN") != 1 || strings.Count(text, "receiver takes lines") != 1 || !strings.Contains(text, socket) {
+		t.Error(text)
+	}
+}
+
 func TestWithoutSpool(t *testing.T) {
 	socket := filepath.Join(shortTemp(t), "s")
 	s := mustOpen(t, Options{Address: "unix:" + socket})
