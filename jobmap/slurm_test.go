@@ -44,6 +44,42 @@ func TestSlurmTitle(t *testing.T) {
 	}
 }
 
+func TestSlurmStep(t *testing.T) {
+	for name, want := range map[string]string{
+		"batch": "batch", "-5": "batch", "4294967291": "batch", "4294967294": "batch",
+		"extern": "extern", "-4": "extern", "4294967292": "extern", "4294967295": "extern",
+		"interactive": "interactive", "-6": "interactive", "4294967290": "interactive",
+		"TBD": "TBD", "-3": "TBD", "4294967293": "TBD",
+		"0": "0", "17": "17", "0+1": "0+1", "12345678901": "",
+		"": "", "x": "", "+": "", "0+": "", "+1": "", "0+x": "", "batch+0": "", "-1": "", "0 ": "",
+	} {
+		if got := slurmStep(name); got != want {
+			t.Errorf("slurmStep(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestSlurmDaemon(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		p    procmon.Process
+		step string
+		want bool
+	}{
+		{"step daemon", procmon.Process{Comm: "slurmstepd", Exe: "/usr/sbin/slurmstepd-wlm"}, "0", true},
+		{"placeholder", procmon.Process{Comm: "sleep", Exe: "/usr/bin/sleep"}, "extern", true},
+		{"setuid program started by root", procmon.Process{Comm: "ping"}, "0", false},
+		{"user's process of that name", procmon.Process{UID: 1001, Comm: "slurmstepd"}, "0", false},
+		{"user's session", procmon.Process{UID: 1001, Comm: "bash"}, "extern", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := slurmDaemon(&tt.p, claim{step: tt.step}); got != tt.want {
+				t.Errorf("slurmDaemon = %t, want %t", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestSlicePath(t *testing.T) {
 	for slice, want := range map[string]string{
 		"": "", "system.slice": "/system.slice", "a-b-c.slice": "/a.slice/a-b.slice/a-b-c.slice", "/docker/x/system.slice/": "/docker/x/system.slice",
