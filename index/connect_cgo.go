@@ -43,7 +43,7 @@ func explain(path string, err error) error {
 	}
 	switch se.Code {
 	case sqlite3.ErrNotADB, sqlite3.ErrCorrupt:
-		return fmt.Errorf("index %s: %w (%v): move it away, procmond then begins a new one", path, ErrDamaged, err)
+		return fmt.Errorf("index %s: %w (%w): move it away, procmond then begins a new one", path, ErrDamaged, err)
 	case sqlite3.ErrFull:
 		return fmt.Errorf("index %s: no space left on its file system, or a quota is reached: %w", path, err)
 	case sqlite3.ErrBusy:

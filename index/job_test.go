@@ -141,3 +141,17 @@ func TestJobShare(t *testing.T) {
 		t.Errorf("a job without runs: %v\n%s", err, diff)
 	}
 }
+
+// A job of which the cluster is not known belongs to a known one of the same
+// number on the same host only.
+func TestUnknownClusterElsewhere(t *testing.T) {
+	w := mustOpen(t, testOptions(t))
+	elsewhere := whole(with(func(r *procmon.Run) { other(r, 1); r.Job.Cluster = "" }))
+	elsewhere.Host = "n2"
+	mustWrite(t, w, whole(aRun()), elsewhere)
+	got := dump(t, mustRead(t, w), "SELECT host, cluster FROM jobs ORDER BY host")
+	want := []map[string]any{{"host": "n1", "cluster": "c1"}, {"host": "n2"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -6,7 +6,10 @@ import "procmon"
 // evidence the first stays, so that two processes that contradict each other
 // don't take turns; what the scheduler itself says may change.
 func better(e, old procmon.Evidence) bool {
-	return e > old || e == old && e == procmon.EvidenceFacts
+	if e == old {
+		return e == procmon.EvidenceFacts
+	}
+	return e > old
 }
 
 // mergeJob adds what j knows to a row, field by field.

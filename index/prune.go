@@ -150,7 +150,7 @@ func (t *txn) deleteUsage(before int64) (int64, error) {
 
 // pruneNames deletes jobs, steps and identities that nothing refers to.
 func (w *Writer) pruneNames(ctx context.Context, day int64) error {
-	oldest := int64(maxStart) // of the runs that have ended; they may be kept longer than usage
+	oldest := maxStart // of the runs that have ended; they may be kept longer than usage
 	if err := w.do(ctx, func(t *txn) error {
 		_, err := t.get("SELECT id FROM t_run WHERE flags & 1 = 0 ORDER BY id LIMIT 1", nil, &oldest)
 		return err

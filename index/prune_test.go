@@ -243,3 +243,28 @@ func TestCancelled(t *testing.T) {
 		t.Errorf("%d runs", n)
 	}
 }
+
+// TestPrunedAndBack: what a run refers to was pruned, and the next run needs
+// the same again.
+func TestPrunedAndBack(t *testing.T) {
+	o := testOptions(t)
+	o.KeepRuns, o.KeepUsage = time.Hour, 24*time.Hour
+	w := mustOpen(t, o)
+	mustWrite(t, w, whole(with(func(r *procmon.Run) { r.Start, r.End = t0.AddDate(0, 0, -40), t0.AddDate(0, 0, -40) })))
+	if err := w.Prune(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := mustRead(t, w)
+	for _, table := range []string{"t_run", "t_usage", "t_history", "t_identity", "t_command WHERE id > 0", "t_job WHERE id > 0", "t_step WHERE id > 0", "t_job_host"} {
+		if n := number(t, r, "SELECT count(*) FROM "+table); n != 0 {
+			t.Errorf("%d rows left in %s", n, table)
+		}
+	}
+	mustWrite(t, w, whole(aRun()))
+	got := dump(t, r, "SELECT application, command_line, raw_job_id, step_id FROM runs")
+	want := []map[string]any{{"application": "GROMACS", "command_line": "gmx mdrun -s 'my file.tpr'", "raw_job_id": "9", "step_id": "0"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	agree(t, r)
+}

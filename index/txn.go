@@ -41,7 +41,7 @@ func (t *txn) perform(work func(*txn) error) (err error) {
 	defer func() {
 		if err != nil {
 			// After some errors SQLite has rolled back by itself, and says so here.
-			t.exec("ROLLBACK")
+			_, _ = t.exec("ROLLBACK")
 		}
 	}()
 	if t.w.cache.live == nil {
