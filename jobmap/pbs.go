@@ -47,7 +47,10 @@ func unescapeSlice(dir string) string {
 	if !ok || len(id) > 4*maxID {
 		return ""
 	}
-	if id, ok = strings.CutSuffix(id, ".slice"); !ok || strings.IndexByte(id, '\\') < 0 {
+	if id, ok = strings.CutSuffix(id, ".slice"); !ok {
+		return ""
+	}
+	if strings.IndexByte(id, '\\') < 0 {
 		return id
 	}
 	var b strings.Builder
