@@ -56,7 +56,7 @@ func (c *Collector) Flush(ctx context.Context) error {
 	until := c.cfg.Clock.Now()
 	for {
 		applied := false
-		c.call(ctx, func() { c.advance(); applied = c.live.Applied() >= until })
+		c.call(ctx, func() { c.advance(); applied = c.live.Applied() > until })
 		if applied {
 			break
 		}

@@ -39,7 +39,7 @@ func (e *encoder) appendArgs(dst []byte, p *procmon.Process, room int) []byte {
 // truncated is how many bytes of the argument list are not told, counting
 // those that were not captured. A NUL that ends a list is no byte to miss.
 func truncated(p *procmon.Process, kept int) int {
-	cut := len(p.Args) - kept
+	cut := max(p.ArgsBytes, len(p.Args)) - kept
 	if cut == 1 && kept == len(p.Args) {
 		return 0
 	}

@@ -429,13 +429,14 @@ func TestTCPReceiverRestarts(t *testing.T) {
 	}
 	waitFor(t, want[:100], a)
 	a.stop()
-	// The sink notices by itself, and spools what comes until somebody listens.
-	eventually(t, "the sink sees that the receiver hung up", func() bool {
-		if err := s.Write(context.Background(), records[100:101]); err != nil {
-			t.Fatal(err)
-		}
-		return s.Stats().Spooled > 0
+	eventually(t, "the sink sees by itself that the receiver hung up", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return !s.direct
 	})
+	if err := s.Write(context.Background(), records[100:101]); err != nil || s.Stats().Spooled != 1 {
+		t.Fatal(err, s.Stats())
+	}
 	if l, err = net.Listen("tcp", l.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
