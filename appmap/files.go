@@ -53,19 +53,6 @@ func (f *files) read(dir, name string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// exists says whether dir/name is a regular file.
-func (f *files) exists(dir, name string, limit int64) bool {
-	if !cleanPath(dir) || name == "" {
-		return false
-	}
-	file, err := f.open(dir, name, limit)
-	if err != nil {
-		return false
-	}
-	file.Close()
-	return true
-}
-
 // stat tells one file's identity; ok is false when it can't be opened.
 func (f *files) stat(dir, name string, limit int64) (os.FileInfo, bool) {
 	file, err := f.open(dir, name, limit)

@@ -54,9 +54,10 @@ func (r *rpmdb) owner(ctx context.Context, file string) (rpmPackage, bool) {
 		}
 		if p, err := parseRPMHeader(blob); err == nil && p.files.has(file) {
 			p.files = rpmFiles{} // its bytes are SQLite's
-			return p, true
+			return p, rows.Err() == nil
 		}
 	}
+	_ = rows.Err() // a database that can't be read is an empty one
 	return rpmPackage{}, false
 }
 

@@ -29,11 +29,11 @@ func upstream(s string) string {
 		return ""
 	}
 	lead, rest := versionLead(s)
-	if rest == "" || rest[0] < '0' || rest[0] > '9' || notVersion.MatchString(s) {
+	if rest == "" || rest[0] < '0' || rest[0] > '9' {
 		return ""
 	}
 	v, ok := takeVersion(rest)
-	if !ok || len(v) > maxVersion {
+	if !ok || len(v) > maxVersion || notVersion.MatchString(v) {
 		return ""
 	}
 	return lead + v
