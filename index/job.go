@@ -19,7 +19,7 @@ func (t *txn) jobOf(j *procmon.Job, host int64) (int64, error) {
 	if j.None() {
 		return 0, nil
 	}
-	facts := *j
+	facts := bounded(*j)
 	facts.Step, facts.Task, facts.Conflict, facts.Evidence = "", "", "", 0
 	facts.By[procmon.JobStep], facts.By[procmon.JobTask] = 0, 0
 	id, ok := t.w.cache.jobs.get(facts)
@@ -35,6 +35,18 @@ func (t *txn) jobOf(j *procmon.Job, host int64) (int64, error) {
 		t.w.cache.jobs.put(facts, id)
 	}
 	return id, t.jobHost(id, host)
+}
+
+// bounded cuts what a user's environment may have made long, before it is
+// remembered.
+func bounded(j procmon.Job) procmon.Job {
+	for _, s := range []*string{&j.Scheduler, &j.Cluster, &j.ID, &j.RawID, &j.SLUID, &j.ArrayJob, &j.ArrayTask, &j.HetJob, &j.HetOffset,
+		&j.User, &j.Account, &j.Partition, &j.Name} {
+		if len(*s) > maxText {
+			*s = (*s)[:maxText]
+		}
+	}
+	return j
 }
 
 // jobHost makes the row of a job's share of a host.
@@ -54,7 +66,7 @@ func (t *txn) jobHost(job, host int64) error {
 // its SLUID first and by its number later, and its cluster or restart count
 // may become known later too: then the row found is given the better key.
 func (t *txn) findJob(j *procmon.Job, host int64) (*jobRow, error) {
-	byKey, err := t.jobWhere("raw_id = ? AND restart = ? AND ifnull(cluster, '') = ?", clean(j.RawID), j.Restart, clean(j.Cluster))
+	byKey, err := t.jobExactly(j, host)
 	if err != nil {
 		return nil, err
 	}
@@ -85,8 +97,25 @@ func (t *txn) findJob(j *procmon.Job, host int64) (*jobRow, error) {
 	id, err := t.insert("INSERT INTO t_job (raw_id, restart, cluster, sluid, evidence, charge) VALUES (?, ?, ?, ?, 0, 0)",
 		known(j.RawID), j.Restart, known(j.Cluster), known(j.SLUID))
 	row := &jobRow{id: id, fresh: true}
+	if j.Restart > 0 { // what was the newest one of its number is not any more
+		t.w.cache.jobs.clear()
+	}
 	row.job = procmon.Job{RawID: clean(j.RawID), Restart: j.Restart, Cluster: clean(j.Cluster), SLUID: clean(j.SLUID)}
 	return row, err
+}
+
+// jobExactly finds a job by its key. When it is not known how often it was
+// requeued, that is its newest life on this host: a process that emptied its
+// environment tells no count, its siblings do.
+func (t *txn) jobExactly(j *procmon.Job, host int64) (*jobRow, error) {
+	if j.RawID != "" && j.Restart == 0 && j.By[procmon.JobRestart] == 0 {
+		row, err := t.jobWhere(`raw_id = ? AND ifnull(cluster, '') = ? AND EXISTS (SELECT 1 FROM t_job_host WHERE job = id AND host = ?)
+			ORDER BY restart DESC LIMIT 1`, clean(j.RawID), clean(j.Cluster), host)
+		if row != nil || err != nil {
+			return row, err
+		}
+	}
+	return t.jobWhere("raw_id = ? AND restart = ? AND ifnull(cluster, '') = ?", clean(j.RawID), j.Restart, clean(j.Cluster))
 }
 
 // jobBySLUID finds a job by its SLUID, unless its number is another one.
@@ -156,6 +185,7 @@ func (t *txn) step(job int64, name string) (int64, error) {
 	if job == 0 {
 		return 0, nil
 	}
+	name = name[:min(len(name), maxText)]
 	k := stepKey{job, name}
 	if id, ok := t.w.cache.steps.get(k); ok {
 		return id, nil

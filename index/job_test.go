@@ -65,6 +65,10 @@ func TestJobFields(t *testing.T) {
 			[]map[string]any{{"raw_id": "9", "cluster": "c1", "restart": int64(2), "steps": int64(1)}}},
 		{"requeued", []procmon.Job{job(procmon.EvidenceFacts, base), job(procmon.EvidenceFacts, func(j *procmon.Job) { base(j); j.Restart = 1 })},
 			[]map[string]any{{"raw_id": "9", "cluster": "c1", "steps": int64(1)}, {"raw_id": "9", "cluster": "c1", "restart": int64(1), "steps": int64(1)}}},
+		{"requeued, then one that does not say", []procmon.Job{job(procmon.EvidenceFacts, base),
+			job(procmon.EvidenceFacts, func(j *procmon.Job) { base(j); j.Restart = 1 }), account(procmon.EvidenceFacts, "y"), job(procmon.EvidenceFacts, base)},
+			[]map[string]any{{"raw_id": "9", "cluster": "c1", "steps": int64(1)},
+				{"raw_id": "9", "cluster": "c1", "restart": int64(1), "account": "y", "charged": "y", "steps": int64(1)}}},
 		{"two clusters", []procmon.Job{job(procmon.EvidenceFacts, base), job(procmon.EvidenceFacts, func(j *procmon.Job) { base(j); j.Cluster = "c2" })},
 			[]map[string]any{{"raw_id": "9", "cluster": "c1", "steps": int64(1)}, {"raw_id": "9", "cluster": "c2", "steps": int64(1)}}},
 	} {

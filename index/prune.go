@@ -148,7 +148,7 @@ func (t *txn) deleteUsage(before int64) (int64, error) {
 	return n + m, err
 }
 
-// pruneNames deletes jobs, steps and identities that nothing refers to.
+// pruneNames deletes the jobs, programs and other names that nothing refers to.
 func (w *Writer) pruneNames(ctx context.Context, day int64) error {
 	oldest := maxStart // of the runs that have ended; they may be kept longer than usage
 	if err := w.do(ctx, func(t *txn) error {
@@ -166,6 +166,10 @@ func (w *Writer) pruneNames(ctx context.Context, day int64) error {
 			AND NOT EXISTS (SELECT 1 FROM t_job_host WHERE job = t_job.id AND ifnull(done, begin) / 86400000000 >= ?3)`},
 		{"t_identity", `DELETE FROM t_identity WHERE id > ?1 AND id <= ?2 AND day < ?3
 			AND id NOT IN (SELECT identity FROM t_run WHERE flags & 1 AND id < ?3 * 86400000000)`},
+		{"t_app", `DELETE FROM t_app WHERE id > ?1 AND id <= ?2 AND ?3
+			AND id NOT IN (SELECT app FROM t_identity) AND id NOT IN (SELECT app FROM t_history)`},
+		{"t_charge", `DELETE FROM t_charge WHERE id > ?1 AND id <= ?2 AND ?3
+			AND id NOT IN (SELECT charge FROM t_job) AND id NOT IN (SELECT charge FROM t_history)`},
 	} {
 		if err := w.walk(ctx, p.table, p.query, day); err != nil {
 			return fmt.Errorf("pruning %s: %w", p.table, err)

@@ -255,7 +255,7 @@ func TestPrunedAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := mustRead(t, w)
-	for _, table := range []string{"t_run", "t_usage", "t_history", "t_identity", "t_command WHERE id > 0", "t_job WHERE id > 0", "t_step WHERE id > 0", "t_job_host"} {
+	for _, table := range []string{"t_run", "t_usage", "t_history", "t_identity", "t_command WHERE id > 0", "t_job WHERE id > 0", "t_step WHERE id > 0", "t_job_host", "t_app", "t_charge WHERE id > 0"} {
 		if n := number(t, r, "SELECT count(*) FROM "+table); n != 0 {
 			t.Errorf("%d rows left in %s", n, table)
 		}
