@@ -27,6 +27,7 @@ type daemon struct {
 	jobs    string
 	control string
 	args    []string
+	missing *int // runs that expect did not find and took for lost
 
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when cmd has ended
@@ -58,7 +59,7 @@ func newDaemon(t *testing.T, f *fixture, args ...string) *daemon {
 	d := &daemon{
 		t: t, f: f, dir: dir, args: args,
 		index: dir + "/procmon.db", lines: dir + "/runs.jsonl", jobs: dir + "/jobs", control: dir + "/control.sock",
-		log: new(logBuffer),
+		log: new(logBuffer), missing: new(int),
 	}
 	if err := os.Mkdir(d.jobs, 0o755); err != nil {
 		t.Fatal(err)

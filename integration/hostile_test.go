@@ -211,7 +211,7 @@ func (h *hostile) noArguments(t *testing.T) {
 func (h *hostile) vanishing(t *testing.T) {
 	const count = 2000
 	tag := newTag()
-	before := lostBefore(h.lines(t))
+	before := notSeen(h.lines(t))
 	output(t, as(t, h.f.alice, "sh", "-c", `i=0
 while [ $i -lt 250 ]; do
 	for j in 1 2 3 4 5 6 7 8; do /bin/true "$1-$i-$j" & done
@@ -230,20 +230,11 @@ done`, "sh", tag))
 			t.Errorf("%s was recorded %d times", arg, n)
 		}
 	}
-	lost := lostBefore(lines) - before
+	lost := notSeen(lines) - before
 	t.Logf("%d of %d recorded with their arguments, %d counted as lost", len(seen), count, lost)
 	if len(seen)+lost < count && len(seen)+lost+withoutArgs(lines) < count {
 		t.Errorf("%d recorded and %d lost of %d", len(seen), lost, count)
 	}
-}
-
-// lostBefore adds up the losses that lines tell, but those of another sender.
-func lostBefore(lines []line) int {
-	n := 0
-	for _, l := range pick(lines, "procmon.loss", func(l *line) bool { return l.HPC.Loss.Where != "taskstats" }) {
-		n += l.HPC.Loss.Count
-	}
-	return n
 }
 
 // withoutArgs counts the runs that are recorded as incomplete.

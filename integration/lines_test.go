@@ -142,7 +142,9 @@ type want struct {
 	runs int // 0 stands for 1
 }
 
-// expect compares what was started with both stores.
+// expect compares what was started with both stores. A run that neither has
+// must be among those that the daemon has counted as lost: on a loaded machine
+// a very short program can end before it is read.
 func (d *daemon) expect(lines []line, cluster string, wants ...want) {
 	d.t.Helper()
 	for _, w := range wants {
@@ -154,10 +156,26 @@ func (d *daemon) expect(lines []line, cluster string, wants ...want) {
 			w.exe = d.f.trueProgram
 		}
 		ours := slices.DeleteFunc(withArg(lines, w.arg), func(l line) bool { return w.exe != "*" && l.Process.Executable != w.exe })
-		d.expectLines(ours, cluster, w)
 		rows := slices.DeleteFunc(d.rows(w.arg), func(r row) bool { return w.exe != "*" && r.Executable != w.exe })
+		if starts := len(pick(ours, "procmon.run", (*line).starts)); starts == len(rows) && starts < w.runs {
+			if short := w.runs - starts; *d.missing+short <= notSeen(lines) {
+				d.t.Logf("%s: %d runs are among the %d that the daemon counts as lost", w.arg, short, notSeen(lines))
+				*d.missing += short
+				w.runs = starts
+			}
+		}
+		d.expectLines(ours, cluster, w)
 		d.expectRows(rows, cluster, w)
 	}
+}
+
+// notSeen adds up what the source has counted as lost.
+func notSeen(lines []line) int {
+	n := 0
+	for _, l := range pick(lines, "procmon.loss", func(l *line) bool { return l.HPC.Loss.Where == "procconn" }) {
+		n += l.HPC.Loss.Count
+	}
+	return n
 }
 
 func (d *daemon) expectLines(lines []line, cluster string, w want) {
