@@ -68,6 +68,9 @@ func (s *subject) hash(h *maphash.Hash) {
 	if s.foreign {
 		h.WriteByte(2)
 	}
+	if s.deleted {
+		h.WriteByte(3)
+	}
 }
 
 func (c *cache) get(k cacheKey, now time.Time) (procmon.Application, bool) {

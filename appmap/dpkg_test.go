@@ -106,6 +106,19 @@ func TestDpkgSeesUpgrades(t *testing.T) {
 	}
 }
 
+// TestReplacedFile: the database knows the version that took its place.
+func TestReplacedFile(t *testing.T) {
+	m := newMapper(t, Config{Root: dpkgRoot(t)})
+	p := &procmon.Process{Exe: "/usr/bin/bwa"}
+	if got := m.Identify(context.Background(), p); got.Version != "0.7.17" {
+		t.Errorf("got %+v", got)
+	}
+	p.ExeDeleted = true
+	if got := m.Identify(context.Background(), p); got.Name != "BWA" || got.Version != "" || got.Package != "" {
+		t.Errorf("deleted: got %+v", got)
+	}
+}
+
 // TestDpkgWaitsNoLongerThanItsCaller: somebody else holds the index.
 func TestDpkgWaitsNoLongerThanItsCaller(t *testing.T) {
 	f, err := openFiles(dpkgRoot(t))

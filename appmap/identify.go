@@ -33,10 +33,18 @@ func (l *lookup) program(ctx context.Context, s *subject) procmon.Application {
 	if !ok {
 		return procmon.Application{Kind: procmon.KindUnknown, Script: bounded(s.script, 4096)}
 	}
+	if s.deleted && replaceable[f.evidence] {
+		f.version, f.pkg = "", ""
+	}
 	app := l.application(&f, s, l.kind(&f, s))
 	app.Script = bounded(s.script, 4096)
 	return app
 }
+
+// replaceable are the kinds of evidence that tell what is installed now. Of a
+// file that was replaced since its execve they know the name and no more the
+// version.
+var replaceable = map[string]bool{"dpkg": true, "rpm": true, "conda": true, "dist-info": true}
 
 // same says whether a script belongs to the interpreter itself. Shells run
 // start scripts of everything, their own package's too.

@@ -92,22 +92,48 @@ func TestMultiCallTools(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	m := newMapper(t, Config{Root: t.TempDir()})
-	p := process("/apps/chem/2023/bin/siesta")
-	got := m.Explain(context.Background(), p)
-	if got.Application != m.Identify(context.Background(), p) {
-		t.Errorf("Explain and Identify differ: %+v", got.Application)
+	got := m.Explain(context.Background(), process("/apps/bench/2023/bin/siesta"))
+	want := Explanation{
+		Application: procmon.Application{Name: "SIESTA", Kind: procmon.KindApplication, Evidence: "names", Rules: m.catalog.version},
+		Considered: []Candidate{
+			{Evidence: "layout", Name: "bench", Version: "2023", Package: "bench/2023", Lost: "a directory that may be a collection, and the name is well known"},
+			{Evidence: "names", Name: "SIESTA"},
+		},
 	}
-	want := []Candidate{
-		{Evidence: "layout", Name: "chem", Version: "2023", Package: "chem/2023", Lost: "a directory that may be a collection, and the name is well known"},
-		{Evidence: "names", Name: "SIESTA"},
-	}
-	if c := got.Considered; len(c) == 1 {
-		want = want[1:] // "chem" is a word of collections
-		if diff := cmp.Diff(want, c); diff != "" {
-			t.Error(diff)
-		}
-	} else if diff := cmp.Diff(want, c); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	if n := m.cache.recent.Len(); n != 0 {
+		t.Errorf("Explain filled the cache with %d answers", n)
+	}
+}
+
+// TestExplainModules tells why a loaded module is not the answer.
+func TestExplainModules(t *testing.T) {
+	m := newMapper(t, Config{Root: t.TempDir()})
+	tests := []struct{ exe, env, name, lost string }{
+		{"/apps/gcc/12.2.0/nwchem/7.2.0/bin/nwchem", "LOADEDMODULES=gcc/12.2.0", "NWChem", "another tree lies inside of the module's"},
+		{"/apps/nwchem/7.2.0/gcc/12.2.0/bin/nwchem", "LOADEDMODULES=gcc/12.2.0", "NWChem", "a compiler or MPI that the application was built with"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.exe, func(t *testing.T) {
+			p := process(tt.exe)
+			p.Env = []byte(tt.env + "\x00")
+			got := m.Explain(context.Background(), p)
+			if got.Application.Name != tt.name || len(got.Considered) == 0 || got.Considered[0].Lost != tt.lost {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+func TestExplanationIsBounded(t *testing.T) {
+	tr := &trace{}
+	for range 2 * maxCandidates {
+		tr.lost(finding{}, "x")
+	}
+	if len(tr.considered) != maxCandidates {
+		t.Errorf("%d candidates", len(tr.considered))
 	}
 }
 

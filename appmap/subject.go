@@ -24,6 +24,7 @@ type subject struct {
 	cwd     string
 	env     environ
 	image   string
+	deleted bool       // the file was replaced or removed since
 	foreign bool       // of another mount namespace than the host's
 	rule    match      // what the catalogue says of the executable's name
 	tool    string     // of a multi-call binary
@@ -34,7 +35,8 @@ type subject struct {
 
 // newSubject takes from a process what naming needs. It reads nothing.
 func newSubject(c *catalog, p *procmon.Process, hostNS uint64) *subject {
-	s := &subject{exe: strings.TrimSuffix(p.Exe, " (deleted)"), argv: p.Argv(), cwd: p.Cwd}
+	exe, deleted := strings.CutSuffix(p.Exe, " (deleted)")
+	s := &subject{exe: exe, argv: p.Argv(), cwd: p.Cwd, deleted: deleted || p.ExeDeleted}
 	for name, value := range p.Environ() {
 		if wanted(name) && len(s.env.names) < maxEnv {
 			s.env.names = append(s.env.names, name)
