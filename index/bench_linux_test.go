@@ -46,3 +46,29 @@ func cpuTime(b *testing.B) time.Duration {
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
+
+// BenchmarkRead asks what reports ask, of 200,000 runs.
+func BenchmarkRead(b *testing.B) {
+	w := mustOpen(b, testOptions(b))
+	h := newHistory(rand.New(rand.NewPCG(1, 2)), 0.15)
+	for range 200 {
+		if err := w.Write(context.Background(), h.batch(1000)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	r := mustRead(b, w)
+	for name, query := range map[string]string{
+		"job":       "SELECT * FROM runs WHERE raw_job_id = '102000'",
+		"job-usage": "SELECT * FROM usage WHERE raw_job_id = '102000'",
+		"by-app":    "SELECT application, version, sum(runs), sum(cpu_seconds), count(DISTINCT raw_job_id), count(DISTINCT uid) FROM usage GROUP BY 1, 2",
+		"history":   "SELECT application, version, sum(runs), sum(cpu_seconds), count(DISTINCT uid) FROM history GROUP BY 1, 2",
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if len(dump(b, r, query)) == 0 {
+					b.Fatal("no rows")
+				}
+			}
+		})
+	}
+}

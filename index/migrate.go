@@ -60,6 +60,20 @@ func (s schemaState) check(newest int) error {
 	return nil
 }
 
+// checkForReader is check for somebody who cannot migrate the file.
+func (s schemaState) checkForReader(newest int) error {
+	switch err := s.check(newest); {
+	case err != nil:
+		return err
+	case s.version == 0:
+		return fmt.Errorf("%w: the file is empty; procmond fills it at its first start", ErrNone)
+	case s.version < newest:
+		return fmt.Errorf("%w: its schema is %d, this program needs %d: start this version's procmond once, it migrates the file",
+			ErrOlder, s.version, newest)
+	}
+	return nil
+}
+
 // inspect says whether the file can be ours, by a connection that sets nothing
 // in it: another program's database is not to be changed.
 func inspect(ctx context.Context, path string) error {

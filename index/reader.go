@@ -75,16 +75,7 @@ func (r *Reader) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	switch err := state.check(len(steps)); {
-	case err != nil:
-		return err
-	case state.version == 0:
-		return fmt.Errorf("%w: the file is empty; procmond fills it at its first start", ErrNone)
-	case state.version < len(steps):
-		return fmt.Errorf("%w: its schema is %d, this program needs %d: start this version's procmond once, it migrates the file",
-			ErrOlder, state.version, len(steps))
-	}
-	return nil
+	return state.checkForReader(len(steps))
 }
 
 // Info tells what the index holds.
