@@ -27,8 +27,11 @@ const (
 )
 
 // maxReaders is how many look-ups may read files at once. When a hung
-// filesystem holds them all, paths alone are gone by.
-const maxReaders = 8
+// filesystem holds them all for readerWait, paths alone are gone by.
+const (
+	maxReaders = 8
+	readerWait = 250 * time.Millisecond
+)
 
 // Mapper names applications. Its methods may be called at once by many.
 type Mapper struct {
@@ -81,16 +84,33 @@ func (m *Mapper) Identify(ctx context.Context, p *procmon.Process) procmon.Appli
 	if app, ok := m.cache.get(key, now); ok {
 		return app
 	}
-	paths := s.foreign
-	select {
-	case m.readers <- struct{}{}:
+	foreign := s.foreign
+	if m.reader(ctx) {
 		defer func() { <-m.readers }()
-	default:
+	} else {
 		s.foreign = true
 	}
 	app := m.name(ctx, s, nil)
-	if ctx.Err() == nil && s.foreign == paths {
+	if ctx.Err() == nil && s.foreign == foreign {
 		m.cache.put(key, app, now.Add(keepAnswer))
 	}
 	return app
+}
+
+// reader waits for leave to read files.
+func (m *Mapper) reader(ctx context.Context) bool {
+	select {
+	case m.readers <- struct{}{}:
+		return true
+	default:
+	}
+	wait := time.NewTimer(readerWait)
+	defer wait.Stop()
+	select {
+	case m.readers <- struct{}{}:
+		return true
+	case <-ctx.Done():
+	case <-wait.C:
+	}
+	return false
 }
