@@ -52,8 +52,8 @@ func (w *world) on(t *testing.T) (*daemon, *slurm) {
 	return &d, &s
 }
 
-// settle waits for the jobs, checks them against Slurm's own record and the
-// summaries, and gives all lines.
+// settle waits for the jobs, checks them against Slurm's own record and their
+// summaries, and gives Slurm's records of them and all lines.
 func (w *world) settle(t *testing.T, user account, ids ...string) (map[string]completed, []line) {
 	t.Helper()
 	d, s := w.on(t)
@@ -64,13 +64,29 @@ func (w *world) settle(t *testing.T, user account, ids ...string) (map[string]co
 			t.Errorf("job %s is of %s(%s) for Slurm, not of %s(%d)", id, j.User, j.UID, user.name, user.uid)
 		}
 	}
-	lines := w.lines(t)
 	for raw, j := range jobs {
-		if contains(ids, raw) || contains(ids, j.ArrayJob) {
-			lines = w.summary(t, d, raw, j)
+		if !contains(ids, raw) && !contains(ids, j.ArrayJob) {
+			delete(jobs, raw)
 		}
 	}
+	var lines []line
+	eventually(t, time.Minute, func() error {
+		lines = w.lines(t)
+		for raw := range jobs {
+			if len(summaries(lines, raw)) == 0 {
+				return fmt.Errorf("no procmon.job line of job %s", raw)
+			}
+		}
+		return nil
+	})
+	for raw, j := range jobs {
+		w.summary(t, d, lines, raw, j)
+	}
 	return jobs, lines
+}
+
+func summaries(lines []line, raw string) []line {
+	return pick(lines, "procmon.job", func(l *line) bool { return l.HPC.Job.RawID == raw })
 }
 
 func contains(ids []string, id string) bool {
@@ -101,19 +117,11 @@ func (w *world) lines(t *testing.T) []line {
 	return lines
 }
 
-// summary waits for a job's procmon.job line. It must tell of the same job and
+// summary checks a job's procmon.job line. It must tell of the same job and
 // add up to what the index and the run lines hold.
-func (w *world) summary(t *testing.T, d *daemon, raw string, j completed) []line {
+func (w *world) summary(t *testing.T, d *daemon, lines []line, raw string, j completed) {
 	t.Helper()
-	var lines, found []line
-	eventually(t, 30*time.Second, func() error {
-		lines = w.lines(t)
-		found = pick(lines, "procmon.job", func(l *line) bool { return l.HPC.Job.RawID == raw })
-		if len(found) == 0 {
-			return fmt.Errorf("no procmon.job line of job %s", raw)
-		}
-		return nil
-	})
+	found := summaries(lines, raw)
 	if len(found) != 1 {
 		t.Errorf("job %s has %d procmon.job lines, want 1", raw, len(found))
 	}
@@ -134,7 +142,6 @@ func (w *world) summary(t *testing.T, d *daemon, raw string, j completed) []line
 	if l.HPC.Runs != inIndex || inLines != inIndex || sum != inIndex || inIndex == 0 {
 		t.Errorf("job %s: %d runs in its summary, %d in the summary's applications, %d in the lines, %d in the index", raw, l.HPC.Runs, sum, inLines, inIndex)
 	}
-	return lines
 }
 
 func (w *world) twoSteps(t *testing.T) {
@@ -293,7 +300,7 @@ func (w *world) pool(t *testing.T) {
 		}
 	}
 	var apps []string
-	for _, l := range pick(lines, "procmon.job", func(l *line) bool { return l.HPC.Job.RawID == id }) {
+	for _, l := range summaries(lines, id) {
 		for _, a := range l.HPC.Applications {
 			apps = append(apps, a.Name)
 		}
