@@ -1,0 +1,264 @@
+package procconn
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"procmon"
+	"procmon/collector/procfs"
+)
+
+// listener gathers what a real source emits.
+type listener struct {
+	source *Source
+	stop   context.CancelFunc
+	done   chan error
+
+	mu     sync.Mutex // guards events
+	events []procmon.Event
+}
+
+func listenForReal(t *testing.T, buffer int) *listener {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root may listen to the process connector")
+	}
+	source, err := Open(Config{
+		Proc: "/proc", Boot: "b", Env: procfs.NewEnvFilter("PROCCONN_TEST"), MaxArgs: 4096,
+		BufferBytes: buffer, RingBytes: 8 << 20, Realtime: true, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &listener{source: source, done: make(chan error, 1)}
+}
+
+func (l *listener) run(t *testing.T) {
+	ctx, stop := context.WithCancel(context.Background())
+	l.stop = stop
+	go func() {
+		l.done <- l.source.Run(ctx, func(e *procmon.Event) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.events = append(l.events, *e)
+		})
+	}()
+	t.Cleanup(func() { l.end(t) })
+}
+
+func (l *listener) end(t *testing.T) {
+	if l.stop == nil {
+		return
+	}
+	l.stop()
+	l.stop = nil
+	if err := <-l.done; err != nil {
+		t.Error(err)
+	}
+	if err := l.source.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// until waits for the events that f wants; f says when it has them.
+func (l *listener) until(t *testing.T, what string, f func([]procmon.Event) bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for time.Now().Before(deadline) {
+		l.mu.Lock()
+		ok := f(l.events)
+		l.mu.Unlock()
+		if ok {
+			return
+		}
+		time.Sleep(10 * time.Millisecond) // events come by callback; there is nothing to block on
+	}
+	t.Fatal("not seen: ", what)
+}
+
+func TestIntegrationSourceSeesAProgram(t *testing.T) {
+	l := listenForReal(t, 8<<20)
+	l.run(t)
+	cmd := exec.Command("sh", "-c", "exit 3", "unique-argument")
+	cmd.Env = []string{"PROCCONN_TEST=yes", "SECRET=no"}
+	before := time.Now()
+	_ = cmd.Run()
+	pid := int32(cmd.Process.Pid)
+	var start procmon.ProcessID
+	l.until(t, "exec", func(events []procmon.Event) bool {
+		for _, e := range events {
+			if e.Kind != procmon.EventExec || e.Process.Run.Process.PID != pid {
+				continue
+			}
+			p := e.Process
+			start = p.Run.Process
+			if !strings.Contains(string(p.Args), "unique-argument") || string(p.Env) != "PROCCONN_TEST=yes\x00" || p.Missing != 0 || p.PPID != int32(os.Getpid()) {
+				t.Errorf("args %q, env %q, missing %v, parent %d", p.Args, p.Env, p.Missing.Names(), p.PPID)
+			}
+			if p.Time.Before(before.Add(-time.Second)) || p.Time.After(time.Now().Add(time.Second)) || p.Run.Exec != e.Time {
+				t.Errorf("time %v, now %v", p.Time, time.Now())
+			}
+			if len(p.Ancestors) == 0 || p.Ancestors[0].ID.PID != int32(os.Getpid()) {
+				t.Errorf("ancestors %+v", p.Ancestors)
+			}
+			return true
+		}
+		return false
+	})
+	var exit, final bool
+	l.until(t, "exit and counters", func(events []procmon.Event) bool {
+		for _, e := range events {
+			if e.Proc.PID != pid {
+				continue
+			}
+			if e.Kind == procmon.EventExit {
+				exit = procmon.ParseWait(e.Wait) == procmon.Exit{Code: 3}
+			}
+			if e.Kind == procmon.EventFinal {
+				final = e.Used.CPU > 0 && e.Used.MaxRSS > 0 && start.Start <= e.Proc.Start+20 && e.Proc.Start <= start.Start+20
+			}
+		}
+		return exit && final
+	})
+	l.until(t, "marks of every reader beyond now", func(events []procmon.Event) bool {
+		marks := map[int]bool{}
+		for _, e := range events {
+			if e.Kind == procmon.EventMark && e.Time > l.source.clock.Now()-2e9 {
+				marks[e.Reader] = true
+			}
+		}
+		return len(marks) == l.source.Readers()
+	})
+}
+
+func TestIntegrationSourceGathersBeforeRun(t *testing.T) {
+	l := listenForReal(t, 8<<20)
+	cmd := exec.Command("true", "before")
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	l.run(t)
+	l.until(t, "the exec, if only as one that is gone", func(events []procmon.Event) bool {
+		for _, e := range events {
+			if e.Kind == procmon.EventExec && e.Process.Run.Process.PID == int32(cmd.Process.Pid) {
+				return e.Process.Missing == procmon.MissingAll
+			}
+		}
+		return false
+	})
+	l.until(t, "its loss", func(events []procmon.Event) bool {
+		for _, e := range events {
+			if e.Kind == procmon.EventLost && e.Loss.Reason == procmon.LossVanished {
+				return e.Loss.Count > 0 && !e.Loss.To.Before(e.Loss.From)
+			}
+		}
+		return false
+	})
+}
+
+func TestIntegrationSourceSurvivesOverflow(t *testing.T) {
+	l := listenForReal(t, 12<<10)
+	for range 300 { // more than the buffers hold; nobody reads yet
+		if err := exec.Command("true").Run(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.run(t)
+	l.until(t, "a loss of the buffer", func(events []procmon.Event) bool {
+		for _, e := range events {
+			if e.Kind == procmon.EventLost && e.Loss.Reason == procmon.LossBuffer {
+				return e.Loss.Count > 10 // the kernel's own number of messages, not of overflows
+			}
+		}
+		return false
+	})
+	cmd := exec.Command("true", "after")
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	l.until(t, "a program after the overflow", func(events []procmon.Event) bool {
+		for _, e := range events {
+			if e.Kind == procmon.EventExec && e.Process.Run.Process.PID == int32(cmd.Process.Pid) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func TestIntegrationSourceDropsForeignMessages(t *testing.T) {
+	l := listenForReal(t, 8<<20)
+	l.run(t)
+	conn, err := netlink.Dial(unix.NETLINK_CONNECTOR, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fd, err := rawFD(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const forged = 4194303
+	for cpu := range uint32(2) {
+		if err := unix.Sendto(fd, raw(whatExec, cpu, 1, forged, forged), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: 1}); err != nil {
+			t.Skip("this kernel lets nobody else send to the group: ", err)
+		}
+	}
+	l.until(t, "the loss that counts it", func(events []procmon.Event) bool {
+		for _, e := range events {
+			if e.Kind == procmon.EventExec && e.Process.Run.Process.PID == forged {
+				t.Fatal("a forged execve was believed")
+			}
+			if e.Kind == procmon.EventLost && e.Loss.Reason == procmon.LossForeign {
+				return e.Loss.Count > 0
+			}
+		}
+		return false
+	})
+}
+
+func TestIntegrationSourceAddsThreads(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("no python3")
+	}
+	l := listenForReal(t, 8<<20)
+	l.run(t)
+	script := filepath.Join(t.TempDir(), "threads.py")
+	text := "import threading, time\n" +
+		"def burn():\n" +
+		"    end = time.thread_time() + 0.1\n" +
+		"    while time.thread_time() < end: pass\n" +
+		"for t in [threading.Thread(target=burn) for _ in range(4)]: t.start()\n"
+	if err := os.WriteFile(script, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(python, script)
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	told := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	l.until(t, "the counters of four threads", func(events []procmon.Event) bool {
+		for _, e := range events {
+			if e.Kind == procmon.EventFinal && e.Proc.PID == int32(cmd.Process.Pid) {
+				// Taskstats reads a thread before it has wholly ended: what its
+				// last tick and the end itself cost is not in it.
+				if e.Used.CPU < 400*time.Millisecond || e.Used.CPU > told+10*time.Millisecond {
+					t.Errorf("CPU %v, wait4 says %v", e.Used.CPU, told)
+				}
+				return true
+			}
+		}
+		return false
+	})
+}
