@@ -86,7 +86,7 @@ def work(n):
 
 if __name__ == "__main__":
     with Pool(4) as pool:
-        print("pool:", sum(pool.map(work, [400_000] * 8)))
+        print("pool:", sum(pool.map(work, [2_000_000] * 8)))
 P
     cat > "$WORK/home/pi.c" << 'P'
 #include <stdio.h>
@@ -99,7 +99,7 @@ P
     cat > "$WORK/home/step.sh" << 'P'
 #!/bin/sh
 # what each task of the srun step runs
-awk 'BEGIN { srand(1); for (i = 0; i < 200000; i++) print rand() }' | sort -n | tail -n 1
+awk 'BEGIN { srand(1); for (i = 0; i < 200000; i++) print rand() }' | sort -g | tail -n 1
 python3 -c 'import json; print("json:", len(json.dumps(list(range(300000)))))'
 P
     cat > "$WORK/home/job.sh" << 'P'
