@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"procmon"
 	"procmon/report"
 	"procmon/report/reporttest"
 )
@@ -98,6 +99,73 @@ func TestRangesOfPrunedIndexes(t *testing.T) {
 				t.Errorf("notes, -want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+// Rows that are left out are in no row, not only not in the total.
+func TestLeftOutAreInNoRow(t *testing.T) {
+	db := open(t, reporttest.Small(t))
+	table, err := report.Summarize(t.Context(), db, report.Query{By: []report.Dimension{report.Application, report.Kind}, Now: reporttest.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []any{"application", "unknown", "interpreter"}
+	if diff := cmp.Diff(want, column(t, &table.Grid, "kind")); diff != "" {
+		t.Errorf("kinds, -want +got:\n%s", diff)
+	}
+}
+
+// A range has its first moment and not its last.
+func TestRangeEnds(t *testing.T) {
+	at := reporttest.Now.Add(-time.Hour)
+	run := reporttest.Run{At: at, PID: 5, User: "a", UID: 1000, Exe: "/bin/a", Args: []string{"a"}, Elapsed: time.Minute, CPU: time.Second}
+	db := open(t, reporttest.Write(t, "n1", run.Record()))
+	for _, c := range []struct {
+		name         string
+		since, until time.Time
+		runs         int64
+		cpu          float64
+	}{
+		{"start is its first moment", at, at.Add(time.Second), 1, 0},
+		{"start is its end", at.Add(-time.Second), at, 0, 0},
+		{"end is its first moment", at.Add(time.Minute), at.Add(2 * time.Minute), 0, 1},
+		{"end is its end", at.Add(time.Second), at.Add(time.Minute), 0, 0},
+		{"both", at, at.Add(time.Minute + time.Microsecond), 1, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			table, err := report.Summarize(t.Context(), db, report.Query{Since: c.since, Until: c.until, Now: reporttest.Now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var runs int64
+			var cpu float64
+			if len(table.Rows) > 0 {
+				runs, _ = column(t, &table.Grid, "runs")[0].(int64)
+				cpu, _ = column(t, &table.Grid, "cpu_seconds")[0].(float64)
+			}
+			if runs != c.runs || cpu != c.cpu || table.Source != "runs" {
+				t.Errorf("%d runs, %v s from %s; want %d, %v", runs, cpu, table.Source, c.runs, c.cpu)
+			}
+		})
+	}
+}
+
+func TestVersionsAreInTheirOrder(t *testing.T) {
+	var records []procmon.Record
+	for i, version := range []string{"2023.10", "2023.9", "2023.09.1", "", "1.0rc1", "1.0", "10.0", "v2"} {
+		records = append(records, reporttest.Run{
+			At: reporttest.Now.Add(-time.Hour), PID: int32(5 + i), User: "a", UID: 1000, Exe: "/bin/a", Args: []string{"a"},
+			Application: procmon.Application{Name: "A", Version: version, Kind: procmon.KindApplication},
+		}.Record())
+	}
+	db := open(t, reporttest.Write(t, "n1", records...))
+	table, err := report.Summarize(t.Context(), db, report.Query{By: []report.Dimension{report.Application}, Now: reporttest.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []any{[]string{"1.0", "1.0rc1", "10.0", "2023.9", "2023.09.1", "2023.10", "v2"}}
+	if diff := cmp.Diff(want, column(t, &table.Grid, "versions")); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 

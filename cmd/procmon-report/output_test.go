@@ -115,11 +115,11 @@ func TestOutputPipe(t *testing.T) {
 	if err := toFile(pipe, func(w io.Writer) error { _, err := io.WriteString(w, "hello"); return err }); err != nil {
 		t.Fatal(err)
 	}
+	if st, err := os.Stat(pipe); err != nil || st.Mode().Type() != fs.ModeNamedPipe {
+		t.Fatalf("the pipe became %v, error %v", st.Mode(), err)
+	}
 	if got := <-read; got != "hello" {
 		t.Errorf("read %q", got)
-	}
-	if st, err := os.Stat(pipe); err != nil || st.Mode().Type() != fs.ModeNamedPipe {
-		t.Errorf("the pipe became %v, error %v", st.Mode(), err)
 	}
 }
 
