@@ -102,28 +102,34 @@ func canRealtime(s *Settings) error {
 	return unix.SchedSetAttr(0, &attr, 0)
 }
 
+// writableFor says whether a file can be written or made; the daemon makes
+// directories that are missing.
 func writableFor(path string, off bool) error {
 	if off {
 		return nil
 	}
-	if err := unix.Access(path, unix.W_OK); err == nil || !errors.Is(err, os.ErrNotExist) {
-		return err
+	for {
+		err := unix.Access(path, unix.W_OK)
+		if err == nil || !errors.Is(err, unix.ENOENT) || path == filepath.Dir(path) {
+			if err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			return nil
+		}
+		path = filepath.Dir(path)
 	}
-	dir := filepath.Dir(path)
-	if err := unix.Access(dir, unix.W_OK); err != nil {
-		return fmt.Errorf("%s: %w", dir, err)
-	}
-	return nil
 }
 
 // trusted says whether only root can write to a directory.
 func trusted(dir string) error {
 	var st unix.Stat_t
-	if err := unix.Lstat(dir, &st); err != nil {
+	if err := unix.Lstat(dir, &st); errors.Is(err, unix.ENOENT) {
+		return nil // the daemon makes it
+	} else if err != nil {
 		return err
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR || st.Uid != 0 || st.Mode&0o022 != 0 {
-		return fmt.Errorf("not a directory of root's that only root may write")
+		return errors.New("not a directory of root's that only root may write")
 	}
 	return nil
 }

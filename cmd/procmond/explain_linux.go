@@ -1,178 +1,20 @@
 package main
 
 import (
-	"bufio"
-	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"log/slog"
-
-	"github.com/urfave/cli/v2"
-
 	"procmon"
-	"procmon/appmap"
 	"procmon/collector/procfs"
-	"procmon/jobmap"
 )
 
-const explainDescription = `With --pid it reads a live process. With --json it reads cases, one JSON object
-a line, and answers each with one line, in the same order:
-
-   {"id":1,"process":{"exe":"/opt/x/bin/y","args":["y"],"comm":"y","cwd":"/tmp","env":{"A":"b"},
-    "cgroup":"0::/...","uid":1000,"parents":[{"comm":"bash","exe":"/bin/bash","uid":0}]}}
-
-Any part may be missing. With --root files are looked up below that directory.
-
-EXIT STATUS
-   0 done, 1 failed (no such process), 2 wrong use or configuration`
-
-func explainFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.IntFlag{Name: "pid", Usage: "explain the live process of this `PID`"},
-		&cli.BoolFlag{Name: "json", Usage: "explain cases from standard input, JSON lines in and out"},
-		&cli.StringFlag{Name: "root", Usage: "with --json: look files up below this `DIR`"},
-	}
-}
-
-// explained is one answer.
-type explained struct {
-	ID          any        `json:"id,omitempty"`
-	Application string     `json:"application"`
-	Version     string     `json:"version"`
-	Kind        string     `json:"kind"`
-	Package     string     `json:"package,omitempty"`
-	Script      string     `json:"script,omitempty"`
-	Evidence    []evidence `json:"evidence"`
-	Job         *jobAnswer `json:"job,omitempty"`
-}
-
-type evidence struct {
-	Kind    string `json:"kind"`
-	Name    string `json:"name,omitempty"`
-	Version string `json:"version,omitempty"`
-	Package string `json:"package,omitempty"`
-	Lost    string `json:"lost,omitempty"` // why it is not the answer
-}
-
-type jobAnswer struct {
-	Scheduler string            `json:"scheduler"`
-	Cluster   string            `json:"cluster,omitempty"`
-	ID        string            `json:"id,omitempty"`
-	RawID     string            `json:"raw_id,omitempty"`
-	Step      string            `json:"step_id,omitempty"`
-	Task      string            `json:"task_id,omitempty"`
-	User      string            `json:"user,omitempty"`
-	Account   string            `json:"account,omitempty"`
-	Partition string            `json:"partition,omitempty"`
-	Name      string            `json:"name,omitempty"`
-	Evidence  string            `json:"evidence"`
-	By        map[string]string `json:"by"` // evidence of each field
-	Conflict  string            `json:"conflict,omitempty"`
-}
-
-func runExplain(c *cli.Context, s *Settings, stdin io.Reader, stdout io.Writer) error {
-	pid, cases := c.Int("pid"), c.Bool("json")
-	if (pid != 0) == cases {
-		return fmt.Errorf("%w: explain wants either --pid PID or --json", errUsage)
-	}
-	apps := appmap.Config{Root: c.String("root"), CatalogDir: s.CatalogDir, Logger: slog.New(slog.DiscardHandler)}
-	jobs := jobmap.Config{Cluster: s.Cluster, SlurmSlice: s.SlurmSlice}
-	if pid != 0 {
-		apps.MountNS = ownMountNS()
-		if registry, err := jobmap.OpenRegistry(s.JobsDir); err == nil {
-			jobs.Facts = registry
-		}
-	}
-	mapper, err := appmap.New(apps)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errConfig, err)
-	}
-	defer mapper.Close()
-	e := &explainer{apps: mapper, jobs: jobmap.New(jobs), out: stdout}
-	if cases {
-		return e.cases(c.Context, stdin)
-	}
-	return e.process(c.Context, int32(pid), int(s.ArgsBytes))
-}
-
-type explainer struct {
-	apps *appmap.Mapper
-	jobs *jobmap.Mapper
-	out  io.Writer
-}
-
-func (e *explainer) process(ctx context.Context, pid int32, maxArgs int) error {
+// readProcess reads a live process and its ancestors.
+func readProcess(pid int32, maxArgs int) (*procmon.Process, error) {
 	boot, err := procfs.BootID("/proc")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	census, err := procfs.NewCensus("/proc", boot, envFilter(), maxArgs)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer census.Close()
-	p, err := census.Explain(pid)
-	if errors.Is(err, procfs.ErrGone) {
-		return fmt.Errorf("pid %d: no such process", pid)
-	}
-	if err != nil {
-		return err
-	}
-	b, err := json.MarshalIndent(e.answer(ctx, nil, p), "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(e.out, "%s\n", b)
-	return err
-}
-
-// maxCase is the longest line of --json.
-const maxCase = 16 << 20
-
-func (e *explainer) cases(ctx context.Context, r io.Reader) error {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 64<<10), maxCase)
-	enc := json.NewEncoder(e.out)
-	enc.SetEscapeHTML(false)
-	for n := 1; lines.Scan(); n++ {
-		if len(lines.Bytes()) == 0 {
-			continue
-		}
-		var c explainCase
-		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
-			return fmt.Errorf("%w: line %d: %w", errUsage, n, err)
-		}
-		if err := enc.Encode(e.answer(ctx, c.ID, c.Process.process())); err != nil {
-			return err
-		}
-	}
-	return lines.Err()
-}
-
-func (e *explainer) answer(ctx context.Context, id any, p *procmon.Process) explained {
-	x := e.apps.Explain(ctx, p)
-	a := explained{
-		ID: id, Application: x.Application.Name, Version: x.Application.Version, Kind: string(x.Application.Kind),
-		Package: x.Application.Package, Script: x.Application.Script, Evidence: []evidence{},
-	}
-	for _, c := range x.Considered {
-		a.Evidence = append(a.Evidence, evidence{c.Evidence, c.Name, c.Version, c.Package, c.Lost})
-	}
-	job := e.jobs.Job(p, procmon.Job{})
-	if job.None() {
-		return a
-	}
-	a.Job = &jobAnswer{
-		Scheduler: job.Scheduler, Cluster: job.Cluster, ID: job.ID, RawID: job.RawID, Step: job.Step, Task: job.Task,
-		User: job.User, Account: job.Account, Partition: job.Partition, Name: job.Name,
-		Evidence: job.Evidence.String(), By: map[string]string{}, Conflict: job.Conflict,
-	}
-	for f, by := range job.By {
-		if by != procmon.EvidenceNone {
-			a.Job.By[procmon.JobField(f).String()] = by.String()
-		}
-	}
-	return a
+	return census.Explain(pid)
 }

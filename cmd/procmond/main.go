@@ -28,14 +28,17 @@ var errNotPossible = errors.New("not possible on this node")
 // errUsage says that the command line makes no sense.
 var errUsage = errors.New("usage")
 
-func main() {
+func main() { os.Exit(mainCode()) }
+
+// mainCode is main, with an exit code for a result, so that tests can run it.
+func mainCode() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	err := newApp(os.Stdin, os.Stdout, os.Stderr, os.LookupEnv).RunContext(ctx, os.Args)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "procmond:", err)
 	}
-	os.Exit(exitCode(err))
+	return exitCode(err)
 }
 
 func exitCode(err error) int {

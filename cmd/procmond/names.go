@@ -72,9 +72,10 @@ func (r *reloadable) reload() error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errConfig, err)
 	}
-	// The old one is not closed: it may be answering still. It holds memory
-	// only, and the one at the end is closed.
-	r.mapper.Store(m)
+	if old := r.mapper.Swap(m); old != nil {
+		// It may be answering still; nobody waits for an answer that long.
+		time.AfterFunc(time.Minute, func() { _ = old.Close() })
+	}
 	return nil
 }
 

@@ -10,14 +10,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
-	"procmon"
-	"procmon/appmap"
 	"procmon/collector"
 	"procmon/collector/procconn"
 	"procmon/collector/procfs"
@@ -134,13 +131,17 @@ func (d *parts) openSinks(ctx context.Context) error {
 	if s.SyslogAddress == "off" {
 		return nil
 	}
+	tlsConfig, err := s.tlsConfig()
+	if err != nil {
+		return fmt.Errorf("%w: %w", errConfig, err)
+	}
 	d.syslog, err = syslog.Open(ctx, syslog.Options{
 		Address: s.SyslogAddress, Schema: syslog.Schema(s.SyslogSchema), MaxBytes: int(s.SyslogMaxBytes),
-		CommandLine: s.SyslogCommandLine, Host: d.host, Spool: s.SyslogSpool, SpoolMax: int64(s.SyslogSpoolBytes), Logger: d.logger,
+		CommandLine: s.SyslogCommandLine, Host: d.host, Spool: s.SyslogSpool, SpoolMax: int64(s.SyslogSpoolBytes), TLS: tlsConfig, Logger: d.logger,
 	})
 	switch {
-	case errors.Is(err, syslog.ErrAddress):
-		return fmt.Errorf("%w: syslog.address: %w", errConfig, err)
+	case errors.Is(err, syslog.ErrAddress), errors.Is(err, syslog.ErrOption):
+		return fmt.Errorf("%w: %w", errConfig, err)
 	case err != nil:
 		return fmt.Errorf("syslog: %w", err)
 	}
@@ -166,16 +167,6 @@ func (d *parts) config() collector.Config {
 		cfg.Sinks = append(cfg.Sinks, collector.SinkConfig{Name: "syslog", Sink: d.syslog, Bytes: queueBytes, Linger: 50 * time.Millisecond})
 	}
 	return cfg
-}
-
-// records says whose runs are recorded: outside jobs those of people, inside
-// them everybody's, but never those of users left out everywhere. Nothing is
-// known of a process that vanished; its loss is counted.
-func (s *Settings) records(p *procmon.Process, job *procmon.Job) bool {
-	if p.UID == procmon.NoUID || slices.Contains(s.ExcludeUIDs, p.UID) {
-		return false
-	}
-	return !job.None() || p.UID >= uint32(s.MinUID)
 }
 
 // maintain keeps the index in shape, and its clock going.
@@ -216,11 +207,6 @@ func (d *parts) close() error {
 		errs = append(errs, d.apps.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// envFilter keeps the variables that the mappers want.
-func envFilter() *procfs.EnvFilter {
-	return procfs.NewEnvFilter(append(slices.Clone(jobmap.Env), appmap.Env...)...)
 }
 
 // places makes the directories that must be there.

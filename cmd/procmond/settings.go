@@ -26,6 +26,9 @@ type Settings struct {
 	SyslogCommandLine bool
 	SyslogSpool       string
 	SyslogSpoolBytes  size
+	SyslogTLSCA       string
+	SyslogTLSCert     string
+	SyslogTLSKey      string
 
 	BufferBytes size
 	Realtime    string
@@ -75,10 +78,13 @@ func (s *Settings) table() []setting {
 		{"group", "group that may read the index and its directory; empty: root's", text(&s.Group)},
 		{"syslog.address", "where JSON lines go: auto, unix:PATH, udp:HOST:PORT, tcp:HOST:PORT, tls:HOST:PORT, file:PATH, - (standard output) or off", text(&s.SyslogAddress)},
 		{"syslog.schema", "form of the lines: ecs or classic", oneOf(&s.SyslogSchema, "ecs", "classic")},
-		{"syslog.max_bytes", "the longest line; 0: 60000 on procmon's own socket, 8000 elsewhere", &s.SyslogMaxBytes},
+		{"syslog.max_bytes", "the longest line; 0: 60000 on procmon's own socket, to a file and to standard output, 8000 elsewhere", &s.SyslogMaxBytes},
 		{"syslog.command_line", "add process.command_line, shell-quoted, beside process.args", (*boolean)(&s.SyslogCommandLine)},
 		{"syslog.spool", "directory where lines wait while the receiver refuses; empty: none", text(&s.SyslogSpool)},
 		{"syslog.spool_bytes", "how much may wait there", &s.SyslogSpoolBytes},
+		{"syslog.tls_ca", "tls: file of the authorities that the receiver's certificate is checked by; empty: the system's", text(&s.SyslogTLSCA)},
+		{"syslog.tls_cert", "tls: file of this node's certificate; empty: none is shown", text(&s.SyslogTLSCert)},
+		{"syslog.tls_key", "tls: file of its key", text(&s.SyslogTLSKey)},
 		{"procconn.buffer_bytes", "kernel memory of the receive buffers, all CPUs together", &s.BufferBytes},
 		{"procconn.realtime", "what runs under SCHED_FIFO: the readers (the rest at nice -20), all, or off", oneOf(&s.Realtime, "readers", "all", "off")},
 		{"metrics.address", "HOST:PORT of a Prometheus endpoint, or off", text(&s.MetricsAddress)},

@@ -17,17 +17,14 @@ import (
 	"time"
 )
 
-type options struct {
-	daemon   string
-	execs    int
-	spawners int
-	uid      int
-	program  string
-	realtime string
-	keep     bool
+func main() {
+	if err := bench(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
 }
 
-func main() {
+func bench() error {
 	var o options
 	spawn := flag.String("spawn", "", "internal: FIRST:COUNT, be one spawner")
 	flag.StringVar(&o.daemon, "procmond", "bin/procmond", "the daemon to measure")
@@ -40,23 +37,11 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	var err error
 	if *spawn != "" {
-		err = beSpawner(*spawn, o.program)
-	} else {
-		err = run(ctx, o, os.Stdout)
+		return beSpawner(*spawn, o.program)
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
+	return run(ctx, o, os.Stdout)
 }
-
-// spawnerName is how the spawners' own runs are told from the storm's.
-const spawnerName = "procmon-spawner"
-
-// jobID is the job of the storm's cgroup.
-const jobID = "424242"
 
 func run(ctx context.Context, o options, w io.Writer) (err error) {
 	if os.Geteuid() != 0 {
@@ -173,9 +158,4 @@ func beSpawner(span, program string) error {
 		}
 	}
 	return nil
-}
-
-// argument is long enough to show a cut.
-func argument(i int) string {
-	return fmt.Sprintf("--run=%07d-%s", i, strings.Repeat("x", 40))
 }

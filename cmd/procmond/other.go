@@ -1,0 +1,22 @@
+//go:build !linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"procmon"
+)
+
+// On other systems only "explain --json" and "config" work: the rest is about
+// the Linux kernel.
+
+func runDaemon(context.Context, *Settings, io.Writer) error { return needsLinux() }
+
+func runCheck(context.Context, *Settings, io.Writer) error { return needsLinux() }
+
+func readProcess(int32, int) (*procmon.Process, error) { return nil, needsLinux() }
+
+func needsLinux() error { return fmt.Errorf("%w: procmond needs Linux", errNotPossible) }

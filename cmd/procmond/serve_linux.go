@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"procmon/collector"
+)
+
+// flushTime is how long a flush may take before it says that it failed.
+const flushTime = 30 * time.Second
+
+// serve answers on the control socket and, if wanted, for Prometheus. What
+// can't be served is said and left: collecting goes on.
+func (d *parts) serve(ctx context.Context, c *collector.Collector) {
+	var servers []*http.Server
+	start := func(l net.Listener, h http.Handler) {
+		s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+		servers = append(servers, s)
+		go func() { _ = s.Serve(l) }() // ends with Close
+	}
+	if path := d.settings.ControlSocket; path != "off" {
+		if l, err := listenControl(path); err != nil {
+			d.logger.Error("control socket", "error", err)
+		} else {
+			start(l, d.controlHandler(c))
+		}
+	}
+	if address := d.settings.MetricsAddress; address != "off" {
+		if l, err := net.Listen("tcp", address); err != nil {
+			d.logger.Error("metrics", "error", err)
+		} else {
+			registry := prometheus.NewRegistry()
+			registry.MustRegister(c)
+			mux := http.NewServeMux()
+			mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+			start(l, mux)
+		}
+	}
+	<-ctx.Done()
+	for _, s := range servers {
+		_ = s.Close()
+	}
+}
+
+// listenControl makes the socket, for root alone. One that a dead daemon left
+// is replaced.
+func listenControl(path string) (net.Listener, error) {
+	if conn, err := net.Dial("unix", path); err == nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("%s: another procmond answers there", path)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		_ = l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (d *parts) controlHandler(c *collector.Collector) http.Handler {
+	mux := http.NewServeMux()
+	answer := func(w http.ResponseWriter, err error) {
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	}
+	mux.HandleFunc("POST /flush", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), flushTime)
+		defer cancel()
+		answer(w, c.Flush(ctx))
+	})
+	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, _ *http.Request) {
+		err := d.apps.reload()
+		if d.syslog != nil {
+			err = errors.Join(err, d.syslog.Reopen())
+		}
+		answer(w, err)
+	})
+	mux.HandleFunc("POST /stats", func(w http.ResponseWriter, _ *http.Request) {
+		figures := c.Stats()
+		if d.syslog != nil {
+			st := d.syslog.Stats()
+			figures["syslog_sent"], figures["syslog_lost"] = st.Sent, st.Lost
+			figures["syslog_spooled"], figures["syslog_reconnects"] = st.Spooled, st.Reconnects
+		}
+		answer(w, json.NewEncoder(w).Encode(figures))
+	})
+	return mux
+}
