@@ -80,7 +80,7 @@ func runExplain(c *cli.Context, s *Settings, stdin io.Reader, stdout io.Writer) 
 	apps := appmap.Config{Root: c.String("root"), CatalogDir: s.CatalogDir, Logger: slog.New(slog.DiscardHandler)}
 	jobs := jobmap.Config{Cluster: s.Cluster, SlurmSlice: s.SlurmSlice}
 	if pid != 0 {
-		apps.MountNS = ownMountNS()
+		apps.MountNS = hostMountNS()
 		if registry, err := jobmap.OpenRegistry(s.JobsDir); err == nil {
 			jobs.Facts = registry
 		}

@@ -68,7 +68,7 @@ func newReloadable(s *Settings, logger *slog.Logger) (*reloadable, error) {
 }
 
 func (r *reloadable) reload() error {
-	m, err := appmap.New(appmap.Config{CatalogDir: r.settings.CatalogDir, MountNS: ownMountNS(), Logger: r.logger})
+	m, err := appmap.New(appmap.Config{CatalogDir: r.settings.CatalogDir, MountNS: hostMountNS(), Logger: r.logger})
 	if err != nil {
 		return fmt.Errorf("%w: %w", errConfig, err)
 	}
@@ -92,9 +92,11 @@ func (r *reloadable) Close() error {
 	return nil
 }
 
-// ownMountNS is the mount namespace of this process, the host's; 0: not known.
-func ownMountNS() uint64 {
-	link, err := os.Readlink("/proc/self/ns/mnt")
+// hostMountNS is the mount namespace of the host's init, 0: not known. This
+// process's own may differ: systemd gives a protected service one in which the
+// same files stand at the same places.
+func hostMountNS() uint64 {
+	link, err := os.Readlink("/proc/1/ns/mnt")
 	if err != nil {
 		return 0
 	}
