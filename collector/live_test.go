@@ -226,7 +226,7 @@ func TestLiveStories(t *testing.T) {
 			s.exit(0, ms(9), 10, 0)
 			s.mark(ms(1000))
 			s.told = append(s.told, "waits")
-			s.mark(ms(1010))
+			s.mark(ms(1100))
 		}, []string{"+ a[10]", "waits", "- a[10] at 9ms exit 0/0"}},
 		{"an exit that never comes", func(s *story) {
 			s.exec(0, ms(2), process(10, ms(1), ms(2), 1000, "a"))

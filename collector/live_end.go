@@ -1,0 +1,117 @@
+package collector
+
+import (
+	"time"
+
+	"procmon"
+)
+
+// expire lets go of processes that waited too long for the other half. A
+// leader that exits before its threads is still alive then: it waits on.
+func (l *Live) expire(now procmon.BootNS) {
+	if now < l.expired+l.cfg.FinalWait/16 {
+		return // the list is long in a storm, and nothing hurries
+	}
+	l.expired = now
+	kept := l.leaving[:0]
+	for _, w := range l.leaving {
+		pr := w.proc
+		switch {
+		case l.procs[pr.id.PID] != pr: // gone as it should
+		case now < w.deadline:
+			kept = append(kept, w)
+		case pr.exited && l.cfg.Alive(pr.id):
+			kept = append(kept, leaving{pr, now + 30*l.cfg.FinalWait})
+		default:
+			l.depart(pr)
+		}
+	}
+	clear(l.leaving[len(kept):])
+	l.leaving = kept
+}
+
+// depart ends a process of which all is known that ever will be.
+func (l *Live) depart(pr *proc) {
+	at := pr.exitAt
+	if pr.final && (!pr.exited || pr.finalAt > at+1e9) {
+		at = pr.finalAt // its threads outlived the leader
+	}
+	if pr.exited && pr.run.first == pr {
+		exit := pr.exit
+		pr.run.Exit = &exit
+	}
+	if pr.final {
+		l.leave(pr, pr.used, at)
+		return
+	}
+	if l.cfg.FinalWait != 0 {
+		l.usageLost++
+	}
+	l.leave(pr, pr.since, at)
+}
+
+// lost ends a process whose end was not seen.
+func (l *Live) lost(pr *proc, at procmon.BootNS) {
+	if pr.exited || pr.final {
+		l.depart(pr)
+		return
+	}
+	pr.run.Unknown = true
+	l.usageLost++
+	l.leave(pr, pr.since, at)
+}
+
+// leave takes a process from its run, with its counters as they are then.
+func (l *Live) leave(pr *proc, used procmon.Counters, at procmon.BootNS) {
+	r := pr.run
+	if l.procs[pr.id.PID] == pr {
+		delete(l.procs, pr.id.PID)
+	}
+	if used != pr.since {
+		r.measured = true
+		r.booked = book(r.booked, pr.since, used)
+	} else if pr.final {
+		r.measured = true
+	}
+	if r.first == pr {
+		r.first = nil
+	}
+	if r.owned--; r.owned == 0 {
+		l.end(r, at)
+	}
+}
+
+func (l *Live) end(r *run, at procmon.BootNS) {
+	r.End = l.cfg.Wall(at)
+	if r.End.Before(r.Start) {
+		r.End = r.Start
+	}
+	if r.measured {
+		usage := r.booked
+		r.Usage = &usage
+	}
+	if key := r.Job.Key(); l.jobs[key] > 1 {
+		l.jobs[key]--
+	} else {
+		delete(l.jobs, key)
+	}
+	l.changes = append(l.changes, Change{run: r, ended: true})
+}
+
+// book adds what a process used between two readings of its counters.
+func book(u procmon.Usage, since, used procmon.Counters) procmon.Usage {
+	cpu := max(0, used.CPU-since.CPU)
+	user, system := max(0, used.User-since.User), max(0, used.System-since.System)
+	if ticks := user + system; ticks > 0 {
+		// The tick only samples: it says how the exact time is split.
+		user = time.Duration(float64(cpu) * float64(user) / float64(ticks))
+	} else {
+		user = cpu
+	}
+	u.User += user
+	u.System += cpu - user
+	u.MaxRSS = max(u.MaxRSS, used.MaxRSS)
+	u.Read += used.Read - min(used.Read, since.Read)
+	u.Write += used.Write - min(used.Write, since.Write)
+	return u
+}
