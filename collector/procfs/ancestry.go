@@ -16,7 +16,8 @@ type Ancestry struct {
 
 type member struct {
 	procmon.Ancestor
-	ppid int32
+	ppid   int32
+	titled procmon.Ticks // start of the child for which the title was last read
 }
 
 // maxTitle is how much of the arguments of root's processes is kept: enough
@@ -35,11 +36,15 @@ func (a *Ancestry) note(p *procmon.Process) *member {
 	m := &member{ppid: p.PPID, Ancestor: procmon.Ancestor{
 		ID: p.Run.Process, UID: p.UID, Comm: p.Comm, Exe: p.Exe, Cgroups: p.Cgroups,
 	}}
+	m.setTitle(p)
+	a.members[m.ID.PID] = m
+	return m
+}
+
+func (m *member) setTitle(p *procmon.Process) {
 	if p.UID == 0 {
 		m.Args = bytes.Clone(p.Args[:min(len(p.Args), maxTitle)])
 	}
-	a.members[m.ID.PID] = m
-	return m
 }
 
 // Fork notes a child that shares its parent's image.
@@ -79,10 +84,26 @@ func (a *Ancestry) Of(p *procmon.Process) []procmon.Ancestor {
 		if up == nil {
 			up = make([]procmon.Ancestor, 0, 8)
 		}
+		a.retitle(m, p)
 		up = append(up, m.Ancestor)
 		child = *m
 	}
 	return up
+}
+
+// retitle reads the arguments of root's process anew for a user's process below
+// it: a scheduler's daemon writes the job there some time after its own execve.
+// Once a second is enough, since it does so before it starts the job's first
+// process.
+func (a *Ancestry) retitle(m *member, below *procmon.Process) {
+	start := below.Run.Process.Start
+	if m.UID != 0 || below.UID == 0 || m.titled != 0 && start < m.titled+procmon.TicksPerSecond {
+		return
+	}
+	m.titled = max(start, 1)
+	if p, err := a.read(m.ID.PID); err == nil && p.Run.Process.Same(m.ID) {
+		m.setTitle(p)
+	}
 }
 
 // parent finds the parent of a process. What was noted of a process's parent

@@ -111,3 +111,26 @@ func TestAncestryKeepsTitlesOfRootOnly(t *testing.T) {
 		t.Errorf("ancestors %+v", up)
 	}
 }
+
+func TestAncestryReadsTitlesAgain(t *testing.T) {
+	daemon := proc(5, 1, 50, "slurmstepd", 0)
+	a := NewAncestry(table{5: daemon}.read)
+	a.Exec(daemon)
+	daemon.Args = []byte("slurmstepd: [7.batch]\x00") // written over its arguments after its execve
+	title := func(start procmon.Ticks, uid uint32) string {
+		return string(a.Of(proc(9, 5, start, "sh", uid))[0].Args)
+	}
+	if got := title(90, 0); got != "slurmstepd\x00-x\x00" {
+		t.Errorf("for root's own process it was read again: %q", got)
+	}
+	if got := title(90, 1000); got != "slurmstepd: [7.batch]\x00" {
+		t.Errorf("title %q", got)
+	}
+	daemon.Args = []byte("slurmstepd: [8.batch]\x00")
+	if got := title(95, 1000); got != "slurmstepd: [7.batch]\x00" {
+		t.Errorf("read twice in a second: %q", got)
+	}
+	if got := title(300, 1000); got != "slurmstepd: [8.batch]\x00" {
+		t.Errorf("not read again after a second: %q", got)
+	}
+}
