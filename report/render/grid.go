@@ -4,6 +4,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
 	"procmon/report"
 )
 
@@ -125,43 +128,43 @@ func (g *grid) remove(i int) {
 	}
 }
 
-// line lays out one row.
-func (g *grid) line(row []cell, w []int) string {
-	var b strings.Builder
+// draw lays out rows, one a line: no borders, numbers at the right, each
+// column as wide as fit wants it.
+func (g *grid) draw(w []int, rows ...[]cell) string {
+	t := table.NewWriter()
+	t.SetStyle(table.Style{Box: table.BoxStyle{PaddingRight: strings.Repeat(" ", gap)}})
+	t.SuppressTrailingSpaces()
+	columns := make([]table.ColumnConfig, len(g.columns))
 	for i, c := range g.columns {
-		text := row[i].fit(w[i], c.Name == string(report.Executable))
-		pad := strings.Repeat(" ", max(0, w[i]-width(text)))
-		if i > 0 {
-			b.WriteString(strings.Repeat(" ", gap))
+		columns[i] = table.ColumnConfig{Number: i + 1, Align: text.AlignLeft, WidthMin: w[i], WidthMax: w[i], WidthMaxEnforcer: cut}
+		if c.Unit == report.Count || c.Unit == report.Seconds || c.Unit == report.Bytes {
+			columns[i].Align = text.AlignRight
 		}
-		if rightAligned(c.Unit) {
-			text, pad = pad, text
+		if c.Name == string(report.Executable) {
+			columns[i].WidthMaxEnforcer = cutLeft
 		}
-		b.WriteString(text)
-		b.WriteString(pad)
 	}
-	return strings.TrimRight(b.String(), " ")
+	t.SetColumnConfigs(columns)
+	for _, cells := range rows {
+		row := make(table.Row, len(cells))
+		for i, c := range cells {
+			row[i] = c.fit(w[i])
+		}
+		t.AppendRow(row)
+	}
+	return t.Render()
 }
 
-func rightAligned(u report.Unit) bool {
-	return u == report.Count || u == report.Seconds || u == report.Bytes
-}
-
-// fit cuts a cell to a number of columns; of a list it says how many items
-// are not shown.
-func (c cell) fit(columns int, left bool) string {
-	switch {
-	case width(c.text) <= columns:
+// fit cuts a list between its items and says how many are not shown. What is
+// still wider, and other text, the table cuts.
+func (c cell) fit(columns int) string {
+	if width(c.text) <= columns {
 		return c.text
-	case left:
-		return cutLeft(c.text, columns)
-	case len(c.items) < 2:
-		return cut(c.text, columns)
 	}
 	for n := len(c.items) - 1; n > 0; n-- {
-		if text := some(c.items, n); width(text) <= columns {
-			return text
+		if s := some(c.items, n); width(s) <= columns {
+			return s
 		}
 	}
-	return cut(c.text, columns)
+	return c.text
 }

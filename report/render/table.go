@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jedib0t/go-pretty/v6/text"
+
 	"procmon/report"
 )
 
@@ -22,6 +24,7 @@ type printer struct {
 }
 
 func newPrinter(w io.Writer, o Options) *printer {
+	ignoreLocale()
 	p := &printer{w: bufio.NewWriter(w), o: o, where: o.Location}
 	if p.where == nil {
 		p.where = time.UTC
@@ -34,14 +37,15 @@ func (p *printer) flush() error { return p.w.Flush() }
 func (p *printer) printf(format string, args ...any) { fmt.Fprintf(p.w, format, args...) }
 
 // bold and dim mark text where colour is wanted.
-func (p *printer) bold(s string) string { return p.mark("1", s) }
-func (p *printer) dim(s string) string  { return p.mark("2", s) }
+func (p *printer) bold(s string) string { return p.mark(text.Bold, s) }
+func (p *printer) dim(s string) string  { return p.mark(text.Faint, s) }
 
-func (p *printer) mark(code, s string) string {
+// mark does not use the library's Sprint, which asks the environment.
+func (p *printer) mark(c text.Color, s string) string {
 	if !p.o.Color || s == "" {
 		return s
 	}
-	return "\x1b[" + code + "m" + s + "\x1b[0m"
+	return text.Escape(s, c.EscapeSeq())
 }
 
 // summary shows a table with the range it speaks of, notes and coverage.
@@ -100,6 +104,10 @@ func (p *printer) grid(t *report.Table, total bool) {
 	p.lay(g)
 }
 
+// batch is how many rows are drawn at a time: one long text makes all rows as
+// long, so a table can be much larger than what is in it.
+const batch = 1000
+
 // lay fits a grid into the width and writes it.
 func (p *printer) lay(g *grid) {
 	w := g.fit(p.o.Width)
@@ -107,12 +115,12 @@ func (p *printer) lay(g *grid) {
 	for i, c := range g.columns {
 		head[i].text = c.Title
 	}
-	p.printf("%s\n", p.bold(g.line(head, w)))
-	for _, row := range g.rows {
-		p.printf("%s\n", g.line(row, w))
+	p.printf("%s\n", p.bold(g.draw(w, head)))
+	for rows := range slices.Chunk(g.rows, batch) {
+		p.printf("%s\n", g.draw(w, rows...))
 	}
 	if g.total != nil {
-		p.printf("%s\n", p.bold(g.line(g.total, w)))
+		p.printf("%s\n", p.bold(g.draw(w, g.total)))
 	}
 	for _, name := range g.dropped {
 		if !slices.Contains(p.dropped, name) {

@@ -3,8 +3,11 @@ package render
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // harmless makes text of users safe to show on a terminal: what is no
@@ -53,43 +56,16 @@ func clean(s string) bool {
 // characters (Cf), among them those that turn the direction, may not.
 func shown(r rune) bool { return unicode.IsPrint(r) }
 
+// ignoreLocale keeps the library from asking the environment how wide
+// characters are: terminals show what Unicode calls ambiguous, such as the
+// ellipsis, in one column in East Asia too.
+var ignoreLocale = sync.OnceFunc(func() { text.OverrideRuneWidthEastAsianWidth(false) })
+
 // width is how many columns a terminal needs for harmless text.
-func width(s string) int {
-	n := 0
-	for _, r := range s {
-		n += runeWidth(r)
-	}
-	return n
-}
+func width(s string) int { return text.StringWidthWithoutEscSequences(s) }
 
-// runeWidth follows Unicode's East Asian Width (UAX 11) by blocks.
-func runeWidth(r rune) int {
-	switch {
-	case r < 0x300:
-		return 1
-	case unicode.In(r, unicode.Mn, unicode.Me):
-		return 0
-	case r >= 0x1100 && r <= 0x115f, r >= 0x2e80 && r <= 0xa4cf && r != 0x303f, r >= 0xac00 && r <= 0xd7a3,
-		r >= 0xf900 && r <= 0xfaff, r >= 0xfe30 && r <= 0xfe6f, r >= 0xff00 && r <= 0xff60, r >= 0xffe0 && r <= 0xffe6,
-		r >= 0x1f300 && r <= 0x1faff, r >= 0x20000 && r <= 0x3fffd:
-		return 2
-	}
-	return 1
-}
-
-// cut shortens text to a number of columns, with an ellipsis at its end.
-func cut(s string, columns int) string {
-	if width(s) <= columns {
-		return s
-	}
-	n := 0
-	for i, r := range s {
-		if n += runeWidth(r); n > columns-1 {
-			return s[:i] + "…"
-		}
-	}
-	return s
-}
+// cut shortens text to a number of columns, at least 1, with an ellipsis at its end.
+func cut(s string, columns int) string { return text.Snip(s, columns, "…") }
 
 // cutLeft shortens text at its beginning, as paths are told by their end.
 func cutLeft(s string, columns int) string {
@@ -101,7 +77,7 @@ func cutLeft(s string, columns int) string {
 		if over < 0 {
 			return "…" + s[i:]
 		}
-		over -= runeWidth(r)
+		over -= text.RuneWidth(r)
 	}
 	return "…"
 }

@@ -1,6 +1,8 @@
 package render
 
 import (
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"unicode"
@@ -38,6 +40,7 @@ func FuzzHarmless(f *testing.F) {
 	for _, s := range []string{"plain", "\x1b]0;title\x07", "bad\xff", "\u202e", "日本", "\ufffd", "e\u0301"} {
 		f.Add(s, 5)
 	}
+	ignoreLocale()
 	f.Fuzz(func(t *testing.T, s string, columns int) {
 		safe := harmless(s)
 		if !utf8.ValidString(safe) {
@@ -63,6 +66,7 @@ func FuzzHarmless(f *testing.F) {
 }
 
 func TestCut(t *testing.T) {
+	ignoreLocale()
 	for _, c := range []struct {
 		in          string
 		columns     int
@@ -80,6 +84,26 @@ func TestCut(t *testing.T) {
 		if got := cutLeft(c.in, c.columns); got != c.left {
 			t.Errorf("cutLeft(%q, %d) = %q, want %q", c.in, c.columns, got, c.left)
 		}
+	}
+}
+
+func TestWidth(t *testing.T) {
+	ignoreLocale()
+	for in, want := range map[string]int{
+		"": 0, "gmx": 3, "é": 1, "e\u0301": 1, "日本": 4, "ﾊﾝ": 2, "한글": 4, "…": 1, "\ufffd": 1, "🚀": 2, "\U00020000": 2,
+	} {
+		if got := width(in); got != want {
+			t.Errorf("width(%q) = %d, want %d", in, got, want)
+		}
+	}
+}
+
+// The library reads the locale when a program starts, so this needs another one.
+func TestLocaleChangesNothing(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^(TestHostileText|TestZonesAndColour)$")
+	cmd.Env = append(os.Environ(), "RUNEWIDTH_EASTASIAN=1", "LC_ALL=ja_JP.UTF-8", "NO_COLOR=1", "TERM=dumb")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v in an East Asian locale without colour:\n%s", err, out)
 	}
 }
 
