@@ -74,6 +74,7 @@ func runHash(boot string, id RunID) [sha256.Size]byte {
 const (
 	LossBuffer   = "buffer full"     // the kernel had no room in the source's buffer (ENOBUFS)
 	LossVanished = "vanished"        // gone before it could be read
+	LossStuck    = "unreadable"      // alive, but the kernel makes whoever reads it wait
 	LossQueue    = "queue full"      // a stage behind the source fell behind
 	LossStopped  = "not running"     // no daemon looked between From and To
 	LossSink     = "sink full"       // a sink's own queue or spool was full: recorded elsewhere, not there

@@ -240,6 +240,9 @@ func (c *Collector) advance() {
 	if n := c.live.UsageLost(); n > 0 {
 		c.losses.count(procmon.LossUsage, c.cfg.Capture, -1, n, time.Now())
 	}
+	if n := c.live.Unread(); n > 0 {
+		c.losses.count(procmon.LossStuck, "census", -1, n, time.Now())
+	}
 	c.counts.Live.Store(uint64(c.live.Processes()))
 }
 

@@ -41,6 +41,7 @@ type Live struct {
 	orphans   []procmon.Event // found, forked, and their parent not known yet
 	scan      uint64          // number of the census going on or last
 	usageLost uint64
+	unread    uint64 // found alive, and not to be read
 	applied   procmon.BootNS
 	unmatched uint64 // exits and finals of processes that are not tracked: excluded ones, mostly
 }
@@ -172,6 +173,14 @@ func (l *Live) RunsOf(key procmon.JobKey) int { return l.jobs[key] }
 func (l *Live) UsageLost() uint64 {
 	n := l.usageLost
 	l.usageLost = 0
+	return n
+}
+
+// Unread counts, since the last call, the processes that a census met and could
+// not read.
+func (l *Live) Unread() uint64 {
+	n := l.unread
+	l.unread = 0
 	return n
 }
 

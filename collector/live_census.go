@@ -26,6 +26,14 @@ func (l *Live) Restore(runs []procmon.LiveRun) {
 func (l *Live) found(e *procmon.Event) {
 	p := e.Process
 	pr := l.procs[p.Run.Process.PID]
+	if p.Missing&procmon.MissingStat != 0 { // alive, and that is all that can be said
+		if pr != nil {
+			pr.scan = l.scan
+		} else {
+			l.unread++
+		}
+		return
+	}
 	if pr != nil && !pr.id.Same(p.Run.Process) {
 		l.lost(pr, e.Time)
 		pr = nil

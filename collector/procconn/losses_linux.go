@@ -1,6 +1,7 @@
 package procconn
 
 import (
+	"slices"
 	"time"
 
 	"procmon"
@@ -30,13 +31,13 @@ func (s *Source) tellLosses(now time.Time, emit func(*procmon.Event)) {
 			Count: n, CPU: cpu, From: from.Round(0), To: now.Round(0), Reason: reason, Where: where,
 		}})
 	}
-	for i, r := range s.readers {
-		t, old := r.tally(s.told[i]), s.told[i]
+	for _, r := range append(slices.Clone(s.readers), s.stuck...) {
+		i, t, old := r.index, r.tally(), r.told
 		tell(i, r.cpu, Name, procmon.LossVanished, t.gone-old.gone)
 		tell(i, r.cpu, Name, procmon.LossQueue, t.full-old.full)
 		tell(i, r.cpu, Name, procmon.LossForeign, t.foreign-old.foreign)
 		tell(i, r.cpu, Name, procmon.LossBuffer, buffered(t, old))
-		s.told[i] = t
+		r.told = t
 	}
 	if x := s.exits; x != nil {
 		t, old := tally{overrun: x.overrun.Load(), full: x.uneven.Load()}, s.exitsTold
@@ -48,12 +49,14 @@ func (s *Source) tellLosses(now time.Time, emit func(*procmon.Event)) {
 	}
 }
 
-func (r *reader) tally(old tally) tally {
-	t := tally{gone: r.gone.Load(), full: r.full.Load(), foreign: r.foreign.Load(), overrun: r.overrun.Load(), drops: old.drops}
-	if t.overrun != old.overrun {
-		if _, drops, err := memInfo(r.fd); err == nil {
-			t.drops = drops
-		}
+func (r *reader) tally() tally {
+	t := tally{gone: r.gone.Load(), full: r.full.Load(), foreign: r.foreign.Load(), overrun: r.overrun.Load(), drops: r.told.drops}
+	if r.abandoned.Load() {
+		return t // the socket is another reader's
+	}
+	// Asked even without an overrun: a reader that hangs notices none.
+	if _, drops, err := memInfo(r.fd); err == nil {
+		t.drops = drops
 	}
 	return t
 }

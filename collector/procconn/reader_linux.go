@@ -34,7 +34,15 @@ type reader struct {
 	foreign atomic.Uint64 // messages that the kernel did not send
 	overrun atomic.Uint64 // times that the socket's buffer overflowed
 	failure atomic.Uint32 // errno that ended the loop
+
+	reading   atomic.Int64 // when the read that goes on began, CLOCK_BOOTTIME; 0: none
+	abandoned atomic.Bool  // another reader has the socket now: end when the read returns
+	ended     atomic.Bool  // the loop has returned
+	told      tally        // what the pump has told of its losses
 }
+
+// batchSize is how many messages a reader takes at once.
+const batchSize = 64
 
 // newReader makes a reader of the given CPUs' events and lets the kernel begin
 // to queue them.
@@ -43,7 +51,7 @@ func newReader(index, cpu int, cpus []cpuRange, cfg *Config, readers int) (*read
 	if err != nil {
 		return nil, fmt.Errorf("process connector: %w", err)
 	}
-	r := &reader{index: index, cpu: cpu, conn: conn, ring: newRing(cfg.RingBytes / readers), batch: newBatch(64, 128)}
+	r := &reader{index: index, cpu: cpu, conn: conn, ring: newRing(cfg.RingBytes / readers), batch: newBatch(batchSize, 128)}
 	if err := r.listen(cpus, cfg.BufferBytes/(readers+1)); err != nil {
 		return nil, fmt.Errorf("process connector: %w", closeAfter(conn, err))
 	}
@@ -88,6 +96,21 @@ func (r *reader) send(data []byte) error {
 	return nil
 }
 
+// replacement makes a reader that goes on where this one hangs.
+func (r *reader) replacement(cfg *Config) (*reader, error) {
+	proc, err := procfs.NewReader(cfg.Proc, cfg.Env, cfg.MaxArgs)
+	if err != nil {
+		return nil, err
+	}
+	n := &reader{
+		index: r.index, cpu: r.cpu, conn: r.conn, fd: r.fd, proc: proc,
+		ring: newRing(len(r.ring.buf)), batch: newBatch(batchSize, 128), wake: r.wake, stop: r.stop,
+	}
+	n.told.drops = r.told.drops
+	n.handled.Store(r.handled.Load())
+	return n, nil
+}
+
 // close ends the subscription. A kernel before 6.6 counts listeners and has to
 // be told.
 func (r *reader) close() error {
@@ -99,9 +122,10 @@ func (r *reader) close() error {
 // run is the loop. ready is told once the thread is where it should be.
 func (r *reader) run(realtime bool, ready chan<- error) {
 	runtime.LockOSThread() // and never unlocked: the thread ends with the loop
+	defer r.ended.Store(true)
 	ready <- r.place(realtime)
 	fds := [2]unix.PollFd{{Fd: int32(r.fd), Events: unix.POLLIN}, {Fd: int32(r.stop), Events: unix.POLLIN}}
-	for {
+	for !r.abandoned.Load() {
 		n, errno := r.batch.receive(r.fd)
 		switch errno {
 		case 0:
@@ -175,7 +199,9 @@ func (r *reader) handle(i int) {
 
 // exec reads the process at once: it may be gone in 50 µs.
 func (r *reader) exec(rec *record) {
+	r.reading.Store(int64(procfs.Clock{}.Now()))
 	raw, err := r.proc.Read(rec.pid)
+	r.reading.Store(0)
 	if err != nil {
 		rec.kind = recordGone
 		r.gone.Add(1)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,14 +16,15 @@ import (
 // Source is the process connector. It gathers from Open on.
 type Source struct {
 	cfg      Config
-	readers  []*reader
-	exits    *exits // nil: no taskstats here
+	readers  []*reader // one a CPU
+	stuck    []*reader // replaced ones, whose last read hangs
+	exits    *exits    // nil: no taskstats here
 	bell     *doorbell
 	bellFile *os.File
 	stop     int // eventfd that ends the readers
 
 	parser    *procfs.Parser
-	lookup    *procfs.Reader
+	lookup    *procfs.Guard
 	ancestry  *procfs.Ancestry
 	clock     procfs.Clock
 	told      []tally // what was already told of each reader's losses
@@ -52,10 +52,8 @@ func (s *Source) open() error {
 	if s.stop, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
 		return fmt.Errorf("eventfd: %w", err)
 	}
-	if s.lookup, err = procfs.NewReader(s.cfg.Proc, s.cfg.Env, 4096); err != nil {
-		return err
-	}
-	s.ancestry = procfs.NewAncestry(s.lookUp)
+	s.lookup = procfs.NewGuard(s.cfg.Proc, s.cfg.Env, 4096, lookUpLimit)
+	s.ancestry = procfs.NewAncestry(s.lookup.Process)
 	cpus, err := usableCPUs()
 	if err != nil {
 		return err
@@ -72,7 +70,6 @@ func (s *Source) open() error {
 		r.wake, r.stop = s.bell, s.stop
 		s.readers = append(s.readers, r)
 	}
-	s.told = make([]tally, len(s.readers))
 	if s.exits, err = openExits(s.cfg.BufferBytes/(len(cpus)+1), s.bell); err != nil {
 		s.cfg.Logger.Warn("runs will have no usage: the kernel does not tell what ended processes used", "error", err)
 		s.exits = nil
@@ -124,24 +121,80 @@ func (s *Source) Close() error {
 
 // Run reads until ctx ends or a reader fails.
 func (s *Source) Run(ctx context.Context, emit func(*procmon.Event)) error {
-	var threads sync.WaitGroup
-	defer threads.Wait()
 	for _, r := range s.readers {
-		ready := make(chan error)
-		threads.Go(func() { r.run(s.cfg.Realtime, ready) })
-		if err := <-ready; err != nil {
-			s.cfg.Logger.Warn("a reader is not where it should be and may miss more", "cpu", r.cpu, "error", err)
-		}
+		s.start(r)
 	}
-	defer func() {
-		one := [8]byte{1}
-		_, _ = unix.Write(s.stop, one[:])
-	}()
+	defer s.wait()
 	if s.exits != nil {
 		s.exits.loop.Go(func() { s.exits.run(len(s.readers), s.cfg.Logger) }) // ends with Close
 	}
 	context.AfterFunc(ctx, func() { _ = s.bellFile.SetReadDeadline(time.Now()) })
 	return s.pump(ctx, emit)
+}
+
+func (s *Source) start(r *reader) {
+	ready := make(chan error)
+	go r.run(s.cfg.Realtime, ready)
+	if err := <-ready; err != nil {
+		s.cfg.Logger.Warn("a reader is not where it should be and may miss more", "cpu", r.cpu, "error", err)
+	}
+}
+
+// wait ends the readers. One whose read hangs can't be ended: it is left to
+// itself, and does nothing more when the read returns.
+func (s *Source) wait() {
+	one := [8]byte{1}
+	_, _ = unix.Write(s.stop, one[:])
+	for _, r := range s.readers {
+		for !r.ended.Load() && !r.hangs(s.clock.Now()) {
+			time.Sleep(time.Millisecond) // its end is told by no event
+		}
+		r.abandoned.Store(true)
+	}
+}
+
+// Bounds of what a user may hold up.
+const (
+	lookUpLimit = 100 * time.Millisecond // the pump's own wait for a process
+	readLimit   = procmon.BootNS(500 * time.Millisecond)
+	maxStuck    = 32 // readers that may hang before a CPU stays without one
+)
+
+// hangs says whether the reader's read takes longer than any read should.
+func (r *reader) hangs(now procmon.BootNS) bool {
+	began := r.reading.Load()
+	return began != 0 && now > procmon.BootNS(began)+readLimit
+}
+
+// replaceStuck gives the socket of a reader that hangs to a new one, and lets go
+// of those that have come back.
+func (s *Source) replaceStuck() {
+	now := s.clock.Now()
+	for i, r := range s.readers {
+		if !r.hangs(now) || len(s.stuck) >= maxStuck {
+			continue
+		}
+		n, err := r.replacement(&s.cfg)
+		if err != nil {
+			s.cfg.Logger.Error("a reader hangs and can't be replaced", "cpu", r.cpu, "error", err)
+			continue
+		}
+		s.cfg.Logger.Warn("a process can't be read: the kernel makes its reader wait; another goes on", "cpu", r.cpu)
+		r.abandoned.Store(true)
+		s.stuck = append(s.stuck, r)
+		s.readers[i] = n
+		s.start(n)
+	}
+	kept := s.stuck[:0]
+	for _, r := range s.stuck {
+		if r.ended.Load() && r.ring.next() == nil {
+			_ = r.proc.Close()
+			continue
+		}
+		kept = append(kept, r)
+	}
+	clear(s.stuck[len(kept):])
+	s.stuck = kept
 }
 
 // pump hands on what the readers put into their rings.
@@ -159,6 +212,7 @@ func (s *Source) pump(ctx context.Context, emit func(*procmon.Event)) error {
 			last = now
 		}
 		s.tellLosses(now, emit)
+		s.replaceStuck()
 		if err := s.failed(); err != nil {
 			return err
 		}
@@ -253,13 +307,15 @@ func (r *reader) empty() bool {
 // oldest gives the ring whose next record is the oldest.
 func (s *Source) oldest() (from *reader, record []byte) {
 	best := uint64(0)
-	for _, r := range s.readers {
-		b := r.ring.next()
-		if b == nil {
-			continue
-		}
-		if rec, _ := decodeRecord(b); from == nil || rec.time < best {
-			from, record, best = r, b, rec.time
+	for _, readers := range [...][]*reader{s.readers, s.stuck} {
+		for _, r := range readers {
+			b := r.ring.next()
+			if b == nil {
+				continue
+			}
+			if rec, _ := decodeRecord(b); from == nil || rec.time < best {
+				from, record, best = r, b, rec.time
+			}
 		}
 	}
 	return from, record
@@ -297,16 +353,5 @@ func (s *Source) process(rec *record, rest []byte) *procmon.Process {
 			return p
 		}
 	}
-	p := &procmon.Process{UID: procmon.NoUID, EUID: procmon.NoUID, GID: procmon.NoUID, LoginUID: procmon.NoUID, Missing: procmon.MissingAll}
-	p.Run.Process.PID = rec.pid
-	return p
-}
-
-// lookUp reads a process that the ancestry was not told of.
-func (s *Source) lookUp(pid int32) (*procmon.Process, error) {
-	raw, err := s.lookup.Read(pid)
-	if err != nil {
-		return nil, err
-	}
-	return s.parser.Process(raw), nil
+	return procfs.Unread(rec.pid)
 }

@@ -89,10 +89,16 @@ func (l *listener) until(t *testing.T, what string, f func([]procmon.Event) bool
 func TestIntegrationSourceSeesAProgram(t *testing.T) {
 	l := listenForReal(t, 8<<20)
 	l.run(t)
-	cmd := exec.Command("sh", "-c", "exit 3", "unique-argument")
+	cmd := exec.Command("sh", "-c", "read x; exit 3", "unique-argument")
 	cmd.Env = []string{"PROCCONN_TEST=yes", "SECRET=no"}
 	before := time.Now()
-	_ = cmd.Run()
+	stdin, err := cmd.StdinPipe() // it stays until it was seen, however busy the machine is
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
 	pid := int32(cmd.Process.Pid)
 	var start procmon.ProcessID
 	l.until(t, "exec", func(events []procmon.Event) bool {
@@ -115,6 +121,8 @@ func TestIntegrationSourceSeesAProgram(t *testing.T) {
 		}
 		return false
 	})
+	_ = stdin.Close()
+	_ = cmd.Wait()
 	var exit, final bool
 	l.until(t, "exit and counters", func(events []procmon.Event) bool {
 		for _, e := range events {
@@ -260,5 +268,41 @@ func TestIntegrationSourceAddsThreads(t *testing.T) {
 			}
 		}
 		return false
+	})
+}
+
+// TestIntegrationSourceReplacesAReaderThatHangs pretends that a read hangs; the
+// kernel makes real ones hang only with the help of a user's filesystem.
+func TestIntegrationSourceReplacesAReaderThatHangs(t *testing.T) {
+	l := listenForReal(t, 8<<20)
+	hung := append([]*reader(nil), l.source.readers...)
+	for _, r := range hung {
+		r.reading.Store(1)
+	}
+	l.run(t)
+	for _, r := range hung {
+		deadline := time.Now().Add(10 * time.Second)
+		for !r.abandoned.Load() {
+			if time.Now().After(deadline) {
+				t.Fatal("not replaced")
+			}
+			time.Sleep(time.Millisecond) // there is nothing to block on
+		}
+	}
+	cmd := exec.Command("true", "after")
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	l.until(t, "a program, by the new reader", func(events []procmon.Event) bool {
+		n := 0
+		for _, e := range events {
+			if e.Kind == procmon.EventExec && e.Process.Run.Process.PID == int32(cmd.Process.Pid) {
+				n++
+			}
+		}
+		if n > 1 {
+			t.Fatal("seen twice")
+		}
+		return n == 1
 	})
 }

@@ -7,35 +7,39 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"time"
 
 	"procmon"
 )
 
 // Census finds what is alive. It is made for one Scan at a time.
 type Census struct {
-	root   string
-	boot   string
-	reader *Reader
-	parser *Parser
-	clock  Clock
+	root  string
+	boot  string
+	guard *Guard
+	clock Clock
 }
+
+// readLimit is how long a census waits for one process. Reading takes tens of
+// microseconds; only one that is held up takes longer.
+const readLimit = time.Second
 
 // NewCensus makes a Census of the /proc mounted at root, for the boot of that
 // id; filter and maxArgs are as for a Reader.
 func NewCensus(root, boot string, filter *EnvFilter, maxArgs int) (*Census, error) {
-	r, err := NewReader(root, filter, maxArgs)
-	if err != nil {
-		return nil, err
+	if _, err := os.Stat(root); err != nil {
+		return nil, fmt.Errorf("census: %w", err)
 	}
-	return &Census{root: root, boot: boot, reader: r, parser: NewParser()}, nil
+	return &Census{root: root, boot: boot, guard: NewGuard(root, filter, maxArgs, readLimit)}, nil
 }
 
 // Close releases what the Census holds.
-func (c *Census) Close() error { return c.reader.Close() }
+func (c *Census) Close() error { return c.guard.Close() }
 
 // Scan gives every process that is alive, with the time at which it was read,
 // in ascending order of pids. Kernel threads and zombies are left out. A
-// process that ends meanwhile is left out as well: it is no error.
+// process that ends meanwhile is left out as well: it is no error. Of one that
+// can't be read now, nothing is given but its pid, and all parts are missing.
 func (c *Census) Scan(ctx context.Context, found func(at procmon.BootNS, p *procmon.Process)) error {
 	pids, err := c.pids()
 	if err != nil {
@@ -48,10 +52,15 @@ func (c *Census) Scan(ctx context.Context, found func(at procmon.BootNS, p *proc
 		}
 		at := c.clock.Now()
 		p, err := c.Process(pid)
-		if errors.Is(err, ErrGone) {
+		switch {
+		case errors.Is(err, ErrGone):
 			continue
-		}
-		if err != nil {
+		case errors.Is(err, ErrStuck):
+			p = Unread(pid)
+			p.Boot = c.boot
+			found(at, p)
+			continue
+		case err != nil:
 			return err
 		}
 		ancestry.Exec(p)
@@ -66,11 +75,10 @@ func (c *Census) Scan(ctx context.Context, found func(at procmon.BootNS, p *proc
 
 // Process reads one process as it is now, without its ancestors.
 func (c *Census) Process(pid int32) (*procmon.Process, error) {
-	raw, err := c.reader.Read(pid)
+	p, err := c.guard.Process(pid)
 	if err != nil {
 		return nil, err
 	}
-	p := c.parser.Process(raw)
 	p.Boot = c.boot
 	p.Time = c.clock.Wall(p.Run.Process.Start.BootNS())
 	p.Before = procmon.Counters{} // of earlier images nothing is known: all counts for this one
@@ -88,14 +96,11 @@ func (c *Census) Explain(pid int32) (*procmon.Process, error) {
 }
 
 // Alive says whether the process still runs, a zombie leader with live threads
-// included.
+// included. It reads status, which nothing holds up; the pid alone counts, as
+// status does not tell the start.
 func (c *Census) Alive(id procmon.ProcessID) bool {
-	b, err := os.ReadFile(c.root + "/" + strconv.Itoa(int(id.PID)) + "/stat")
-	if err != nil {
-		return false
-	}
-	s, err := ParseStat(b)
-	return err == nil && !s.Dead() && id.Same(procmon.ProcessID{PID: s.PID, Start: s.Start})
+	b, err := os.ReadFile(c.root + "/" + strconv.Itoa(int(id.PID)) + "/status")
+	return err == nil && !DeadStatus(b)
 }
 
 func (c *Census) pids() ([]int32, error) {

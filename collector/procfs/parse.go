@@ -54,6 +54,13 @@ func (ps *Parser) Process(r *Raw) *procmon.Process {
 	return p
 }
 
+// Unread is a process of which nothing is known but its pid.
+func Unread(pid int32) *procmon.Process {
+	p := &procmon.Process{UID: procmon.NoUID, EUID: procmon.NoUID, GID: procmon.NoUID, LoginUID: procmon.NoUID, Missing: procmon.MissingAll}
+	p.Run.Process.PID = pid
+	return p
+}
+
 func (ps *Parser) setStat(p *procmon.Process, b []byte) {
 	s, err := ParseStat(b)
 	if err != nil {

@@ -14,10 +14,12 @@ import (
 // Reader reads processes, one at a time; it is not safe for concurrent use.
 // It allocates when it is made and not afterwards.
 //
-// It enters the kernel by raw system calls, without telling Go's scheduler:
-// these files are made from the kernel's own memory and from anonymous pages
-// of the process (the kernel refuses file-backed ones here since it closed
-// CVE-2018-1120), so no read can wait for a user's filesystem.
+// A read can hang. The kernel refuses to read file-backed memory of a process
+// here since it closed CVE-2018-1120, but stat, environ and the links wait for
+// an execve that is going on, and that one may wait for a user's filesystem
+// (a FUSE file that is closed on exec; seen on Linux 6.18). So the system calls
+// are ordinary ones, which hold up nothing but their own thread: whoever uses a
+// Reader watches it, as Guard and the process connector's pump do.
 type Reader struct {
 	root    int // descriptor of /proc
 	filter  *EnvFilter
@@ -170,7 +172,7 @@ func (r *Reader) readEnv(dir int) {
 func (r *Reader) readLink(dir, section int, name []byte, missing procmon.Missing) {
 	start := len(r.raw.buf)
 	dst := r.raw.buf[start : start+maxLink]
-	n, _, errno := unix.RawSyscall6(unix.SYS_READLINKAT, uintptr(dir), uintptr(unsafe.Pointer(&name[0])), uintptr(unsafe.Pointer(&dst[0])), uintptr(len(dst)), 0, 0)
+	n, _, errno := unix.Syscall6(unix.SYS_READLINKAT, uintptr(dir), uintptr(unsafe.Pointer(&name[0])), uintptr(unsafe.Pointer(&dst[0])), uintptr(len(dst)), 0, 0)
 	if errno != 0 {
 		r.raw.Missing |= missing
 		return
@@ -197,19 +199,19 @@ func (r *Reader) readSmall(dir, section int, name []byte, missing procmon.Missin
 }
 
 func openat(dir int, name []byte, flags int) (int, unix.Errno) {
-	fd, _, errno := unix.RawSyscall6(unix.SYS_OPENAT, uintptr(dir), uintptr(unsafe.Pointer(&name[0])), uintptr(flags), 0, 0, 0)
+	fd, _, errno := unix.Syscall6(unix.SYS_OPENAT, uintptr(dir), uintptr(unsafe.Pointer(&name[0])), uintptr(flags), 0, 0, 0)
 	return int(fd), errno
 }
 
 func read(fd int, b []byte) (int, unix.Errno) {
-	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
+	n, _, errno := unix.Syscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
 	if errno != 0 {
 		return 0, errno
 	}
 	return int(n), 0
 }
 
-func closeFD(fd int) { _, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
+func closeFD(fd int) { _, _, _ = unix.Syscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
 // goneOr makes ErrGone of the two errors that mean it.
 func goneOr(what string, errno unix.Errno) error {

@@ -27,15 +27,7 @@ type Stat struct {
 	NoExec  bool          // PF_FORKNOEXEC (include/linux/sched.h): forked, never exec'ed since
 	User    time.Duration // of all threads, by ticks
 	System  time.Duration // of all threads, by ticks
-	Threads int
 	Start   procmon.Ticks
-}
-
-// Dead says whether the process has ended: no thread of it runs any more, and
-// its parent has not yet asked for it. A zombie leader whose threads go on is
-// not dead.
-func (s *Stat) Dead() bool {
-	return (s.State == 'Z' && s.Threads <= 1) || s.State == 'X'
 }
 
 const pfForkNoExec = 0x40
@@ -102,8 +94,6 @@ func (s *Stat) set(field int, v []byte) error {
 		s.User = time.Duration(n) * tick
 	case 15:
 		s.System = time.Duration(n) * tick
-	case 20:
-		s.Threads = int(i)
 	case 22:
 		s.Start = procmon.Ticks(n)
 	}

@@ -14,7 +14,7 @@ const statTail = " 4242 4240 4239 34816 4240 4194560 9 0 0 0 12 34 0 0 20 0 3 0 
 func TestParseStat(t *testing.T) {
 	want := Stat{
 		PID: 4711, Comm: "gmx", State: 'S', PPID: 4242, Session: 4239, TTY: 34816, User: 120 * time.Millisecond,
-		System: 340 * time.Millisecond, Threads: 3, Start: 987654,
+		System: 340 * time.Millisecond, Start: 987654,
 	}
 	for _, test := range []struct {
 		name, text string
@@ -49,19 +49,6 @@ func TestParseStatRefuses(t *testing.T) {
 	} {
 		if s, err := ParseStat([]byte(text)); !errors.Is(err, ErrFormat) {
 			t.Errorf("%q: %+v, %v; want %v", text, s, err, ErrFormat)
-		}
-	}
-}
-
-func TestStatDead(t *testing.T) {
-	for _, test := range []struct {
-		state   byte
-		threads int
-		want    bool
-	}{{'S', 1, false}, {'R', 5, false}, {'Z', 1, true}, {'Z', 4, false}, {'X', 0, true}} {
-		s := Stat{State: test.state, Threads: test.threads}
-		if got := s.Dead(); got != test.want {
-			t.Errorf("%c with %d threads: dead %v", test.state, test.threads, got)
 		}
 	}
 }

@@ -51,3 +51,15 @@ func statusLine(b []byte, prefix string) ([]uint32, bool) {
 	}
 	return values[:n:n], true
 }
+
+// DeadStatus says of a /proc/PID/status whether the process has ended: no thread
+// of it runs any more. A zombie leader whose threads go on is not dead.
+func DeadStatus(b []byte) bool {
+	_, rest, ok := bytes.Cut(b, []byte("\nState:\t"))
+	if !ok || len(rest) == 0 {
+		return true
+	}
+	threads, ok := statusLine(b, "\nThreads:\t")
+	one := !ok || len(threads) == 0 || threads[0] <= 1
+	return rest[0] == 'X' || (rest[0] == 'Z' && one)
+}

@@ -45,10 +45,26 @@ func TestParseStatusRefuses(t *testing.T) {
 	}
 }
 
+func TestDeadStatus(t *testing.T) {
+	for _, test := range []struct {
+		state, threads string
+		want           bool
+	}{{"S (sleeping)", "1", false}, {"R (running)", "5", false}, {"Z (zombie)", "1", true}, {"Z (zombie)", "4", false}, {"X (dead)", "0", true}, {"D (disk sleep)", "1", false}} {
+		text := "Name:\tState:\\tS\nState:\t" + test.state + "\nThreads:\t" + test.threads + "\n"
+		if got := DeadStatus([]byte(text)); got != test.want {
+			t.Errorf("%s with %s threads: dead %v", test.state, test.threads, got)
+		}
+	}
+	if !DeadStatus(nil) {
+		t.Error("an empty file: not dead")
+	}
+}
+
 func FuzzParseStatus(f *testing.F) {
 	f.Add([]byte(statusText))
 	f.Add([]byte("Name:\tx\nUid:\t1\t\t\t\nGid:\t1"))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		DeadStatus(b)
 		if s, err := ParseStatus(b); err != nil && s.UID != procmon.NoUID {
 			t.Errorf("%q: an error and user %d", b, s.UID)
 		}
