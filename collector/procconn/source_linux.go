@@ -27,7 +27,6 @@ type Source struct {
 	lookup    *procfs.Guard
 	ancestry  *procfs.Ancestry
 	clock     procfs.Clock
-	told      []tally // what was already told of each reader's losses
 	toldAt    time.Time
 	exitsTold tally
 }
