@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -128,7 +129,6 @@ func mount(t *testing.T, d *daemon, options string) string {
 // again, or counts what it has lost.
 func TestIntegrationFullDisk(t *testing.T) {
 	f := setUp(t)
-	const count = 200
 	for _, store := range []string{"index", "lines"} {
 		t.Run(store, func(t *testing.T) {
 			d := newDaemon(t, f)
@@ -143,25 +143,12 @@ func TestIntegrationFullDisk(t *testing.T) {
 			output(t, as(t, f.alice, "/bin/true", tag+"-before"))
 			d.flush()
 			fill(t, dir)
-			many(t, f, tag, count)
+			count := fillUp(t, d, tag)
 			if store == "index" {
 				eventually(t, 30*time.Second, func() error { return d.complete(tag, count) })
 			} else {
-				eventually(t, 30*time.Second, func() error {
-					n := d.count("SELECT count(*) FROM runs WHERE command_line LIKE '% " + tag + "-n%'")
-					lost := d.count("SELECT ifnull(sum(count),0) FROM losses WHERE source = 'procconn'")
-					if n+lost < count {
-						return fmt.Errorf("%d of %d runs in the index, %d never seen", n, count, lost)
-					}
-					return nil
-				})
+				eventually(t, 30*time.Second, func() error { return d.indexed(tag, count) })
 			}
-			eventually(t, 20*time.Second, func() error {
-				if !strings.Contains(strings.ToLower(d.log.String()), "no space left") {
-					return fmt.Errorf("the daemon does not say that the disk is full: %s", d.log)
-				}
-				return nil
-			})
 			if err := os.Remove(dir + "/filler"); err != nil {
 				t.Fatal(err)
 			}
@@ -175,12 +162,46 @@ func TestIntegrationFullDisk(t *testing.T) {
 	}
 }
 
+// fillUp starts programs until the daemon says that the disk is full: SQLite
+// has some room of its own left. It gives their number.
+func fillUp(t *testing.T, d *daemon, tag string) (count int) {
+	t.Helper()
+	const batch = 200
+	full := func() error {
+		if !strings.Contains(strings.ToLower(d.log.String()), "no space left") {
+			return fmt.Errorf("after %d programs the daemon does not say that the disk is full: %s", count, d.log)
+		}
+		return nil
+	}
+	for ; count == 0 || count < 20*batch && full() != nil; count += batch {
+		many(t, d.f, tag, count, batch)
+		d.flushSome()
+	}
+	eventually(t, 20*time.Second, full)
+	return count
+}
+
+// flushSome asks for a flush that may fail, as one does on a full disk.
+func (d *daemon) flushSome() {
+	ctx, cancel := context.WithTimeout(d.t.Context(), 3*time.Second)
+	defer cancel()
+	_ = exec.CommandContext(ctx, d.f.program("procmond"), "flush", "--control-socket", d.control).Run()
+}
+
+// indexed says what is missing from the index: runs or losses.
+func (d *daemon) indexed(tag string, count int) error {
+	inIndex := d.count("SELECT count(*) FROM runs WHERE command_line LIKE '% " + tag + "-n%'")
+	lost := d.count("SELECT ifnull(sum(count),0) FROM losses WHERE source IN ('index', 'procconn')")
+	if inIndex+lost < count {
+		return fmt.Errorf("%d of %d runs in the index, %d counted as lost", inIndex, count, lost)
+	}
+	return nil
+}
+
 // caughtUp says what is missing from both stores: runs or losses.
 func (d *daemon) caughtUp(tag string, count int) error {
-	inIndex := d.count("SELECT count(*) FROM runs WHERE command_line LIKE '% " + tag + "-n%'")
-	lostIndex := d.count("SELECT ifnull(sum(count),0) FROM losses WHERE source IN ('index', 'procconn')")
-	if inIndex+lostIndex < count {
-		return fmt.Errorf("%d of %d runs in the index, %d counted as lost", inIndex, count, lostIndex)
+	if err := d.indexed(tag, count); err != nil {
+		return err
 	}
 	if len(d.rows(tag+"-after")) != 1 {
 		return errors.New("the run after there was room again is not in the index")
@@ -212,10 +233,11 @@ func (d *daemon) complete(tag string, count int) error {
 	return nil
 }
 
-// many starts count programs, each with an argument of its own.
-func many(t *testing.T, f *fixture, tag string, count int) {
+// many starts programs, each with an argument of its own.
+func many(t *testing.T, f *fixture, tag string, from, count int) {
 	t.Helper()
-	output(t, as(t, f.alice, "sh", "-c", `i=0; while [ $i -lt `+fmt.Sprint(count)+` ]; do /bin/true "`+tag+`"-n$i; i=$((i + 1)); done`))
+	output(t, as(t, f.alice, "sh", "-c", `i=$1; while [ $i -lt $2 ]; do /bin/true "$3-n$i"; i=$((i + 1)); done`,
+		"sh", fmt.Sprint(from), fmt.Sprint(from+count), tag))
 }
 
 // fill takes all the room that is left.
