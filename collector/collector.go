@@ -13,7 +13,8 @@ import (
 )
 
 // Config wires a Collector. Store, JobEnds and JobShares may be nil: then runs
-// are adopted anew after a restart, and jobs get no summary.
+// are adopted anew after a restart, and jobs get no summary; without JobShares
+// alone, the facts of ended jobs are still cleared away.
 type Config struct {
 	Host    string
 	Boot    string // boot id
@@ -102,7 +103,7 @@ func (c *Collector) Run(ctx context.Context, drain time.Duration) error {
 	failed := make(chan error, 1)
 	stages.Go(func() { failed <- c.cfg.Source.Run(sourceCtx, c.emit) })
 	c.census(sourceCtx, &stages)
-	if c.cfg.JobEnds != nil && c.cfg.JobShares != nil {
+	if c.cfg.JobEnds != nil {
 		stages.Go(func() { c.watchJobs(sourceCtx) })
 	}
 	err := c.loop(ctx, sourceCtx, failed, &stages)

@@ -74,6 +74,9 @@ func (c *Collector) jobIsQuiet(ctx context.Context, key procmon.JobKey) bool {
 // summarise writes one job's summary: the facts that were given, and what its
 // runs on this host add up to.
 func (c *Collector) summarise(ctx context.Context, s procmon.JobSummary) error {
+	if c.cfg.JobShares == nil {
+		return c.cfg.JobEnds.Done(s.Job.Key()) // nobody could say what its runs add up to
+	}
 	limited, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	if err := c.Flush(limited); err != nil {

@@ -196,3 +196,21 @@ func TestCollectorSummarisesDespiteSurvivorsAndErrors(t *testing.T) {
 		}
 	})
 }
+
+func TestCollectorClearsJobsAwayWithoutShares(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		book := &fakeBook{sink: w.sink}
+		w.cfg.JobEnds = book
+		w.start()
+		book.set(nil, procmon.JobSummary{Job: procmon.Job{RawID: "7"}})
+		time.Sleep(3 * time.Second)
+		w.want(w.sink)
+		if err := w.end(); err != nil {
+			t.Error(err)
+		}
+		if len(book.done) != 1 {
+			t.Errorf("done %v, want once", book.done)
+		}
+	})
+}
