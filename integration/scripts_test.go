@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -141,6 +142,44 @@ func TestInstallKeepsChanges(t *testing.T) {
 	}
 	if !strings.Contains(said, "/var/lib/procmon") {
 		t.Errorf("uninstall does not say what it keeps:\n%s", said)
+	}
+}
+
+// TestIntegrationConfigFile holds contrib/procmond.toml to the program: with
+// every line uncommented it sets every setting, to its default.
+func TestIntegrationConfigFile(t *testing.T) {
+	f := setUp(t)
+	text, err := os.ReadFile(f.tree + "/contrib/procmond.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := regexp.MustCompile(`(?m)^#([a-z_]+ = )`).ReplaceAll(text, []byte("$1"))
+	config := func(text []byte) string {
+		path := f.tempDir(t) + "/procmond.toml"
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(t.Context(), f.program("procmond"), "config", "--config", path)
+		cmd.Env = []string{}
+		return output(t, cmd)
+	}
+	values := func(said string) (values, defaults []string) {
+		for l := range strings.Lines(said) {
+			value, origin, _ := strings.Cut(l, " # ")
+			values = append(values, strings.TrimSpace(value))
+			if strings.TrimSpace(origin) == "default" {
+				defaults = append(defaults, strings.TrimSpace(value))
+			}
+		}
+		return values, defaults
+	}
+	got, left := values(config(all))
+	want, _ := values(config(text))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the file tells other defaults (-program +file):\n%s", diff)
+	}
+	if len(left) > 0 {
+		t.Errorf("the file lacks %q", left)
 	}
 }
 
