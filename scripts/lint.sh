@@ -14,7 +14,7 @@ golangci() {
     fi
     if [ ! -x "$dir/golangci-lint" ]; then
         echo "procmon: building golangci-lint $VERSION into $dir: make lint runs it" >&2
-        GOBIN=$dir GOFLAGS=-mod=mod "$GO" install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$VERSION" >&2
+        GOBIN=$dir GOFLAGS=-mod=mod "$GO" install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$VERSION" >&2 || return 1
     fi
     echo "$dir/golangci-lint"
 }
