@@ -138,6 +138,7 @@ type Process struct {
 	Ancestors []Ancestor // nearest first, 16 at most
 
 	Before  Counters // used by this process before this image
+	Read    BootNS   // when reading it was done: an execve before that may be the one that was read; 0: not told
 	NoExec  bool     // forked and never exec'ed since (PF_FORKNOEXEC); only of processes found alive
 	Missing Missing
 }

@@ -46,7 +46,11 @@ func (r *Record) EventID() string {
 		}
 	case r.Summary != nil:
 		k := r.Summary.Job.Key()
-		return r.Host + "-job-" + k.Cluster + "-" + k.RawID + "-" + strconv.Itoa(k.Restart)
+		id := r.Host + "-job-" + k.Cluster + "-" + k.RawID + "-" + strconv.Itoa(k.Restart)
+		if !r.Summary.Start.IsZero() { // schedulers count from 1 again one day
+			id += "-" + strconv.FormatInt(r.Summary.Start.Unix(), 36)
+		}
+		return id
 	default:
 		return r.Host + "-" + strconv.FormatInt(r.Time.UnixNano(), 36) + "-" + strconv.FormatUint(r.Seq, 36)
 	}

@@ -112,6 +112,9 @@ func (c *Collector) Run(ctx context.Context, drain time.Duration) error {
 	time.AfterFunc(drain, stopSinks)
 	outputs.Wait()
 	for _, o := range c.outputs {
+		if o.abandoned > 0 { // nobody is left to be told but the log
+			c.cfg.Logger.Error("stopped before everything was written", "sink", o.Name, "records", o.abandoned)
+		}
 		err = errors.Join(err, o.Sink.Close())
 	}
 	return err
@@ -130,7 +133,8 @@ func (c *Collector) resume(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read last time: %w", err)
 	}
-	c.live.Restore(mine)
+	now := time.Now()
+	c.live.Restore(mine, c.cfg.Clock.Now()-procmon.BootNS(max(0, now.Sub(seen))))
 	for i := range others { // of a boot that is over: the machine went down with them
 		r := others[i].Run
 		r.Unknown, r.End = true, seen
@@ -140,10 +144,10 @@ func (c *Collector) resume(ctx context.Context) error {
 		if others[i].Booked != (procmon.Usage{}) {
 			r.Usage = &others[i].Booked
 		}
-		c.naming.put(&pending{run: r, phase: endPhase(!others[i].Silent), boot: r.Process.Boot, at: time.Now()})
+		c.naming.put(&pending{run: r, name: c.naming.ask(r.Process), phase: endPhase(!others[i].Silent), boot: r.Process.Boot, at: now})
 	}
 	if !seen.IsZero() {
-		c.losses.add(procmon.Loss{CPU: -1, From: seen, To: time.Now(), Reason: procmon.LossStopped, Where: c.cfg.Capture})
+		c.losses.add(procmon.Loss{CPU: -1, From: seen, To: now, Reason: procmon.LossStopped, Where: c.cfg.Capture})
 	}
 	return nil
 }
@@ -158,7 +162,7 @@ func (c *Collector) emit(e *procmon.Event) {
 	if c.events.Push(*e, cost) || e.Kind == procmon.EventMark {
 		return
 	}
-	c.losses.count(procmon.LossQueue, c.cfg.Capture, -1, 1, time.Now())
+	c.losses.count(procmon.LossQueue, c.cfg.Capture, -1, 1, c.cfg.Clock.Wall(e.Time))
 }
 
 func (c *Collector) loop(ctx, sourceCtx context.Context, failed <-chan error, stages *sync.WaitGroup) error {
@@ -222,8 +226,11 @@ func asksForCensus(reason string) bool {
 	return reason == procmon.LossBuffer || reason == procmon.LossQueue
 }
 
-func (c *Collector) advance() {
-	for _, ch := range c.live.Advance() {
+func (c *Collector) advance() { c.take(c.live.Advance()) }
+
+// take sees to what has changed.
+func (c *Collector) take(changes []Change) {
+	for _, ch := range changes {
 		r := ch.run
 		if !ch.ended {
 			c.counts.Runs.Add(1)
@@ -254,6 +261,9 @@ func endPhase(started bool) procmon.Phase {
 	return procmon.Whole
 }
 
+// maxStarts is how many start records are made in a second.
+const maxStarts = 1000
+
 // tell does what is due at a time of day: start records and losses.
 func (c *Collector) tell(now time.Time) {
 	n := 0
@@ -266,8 +276,12 @@ func (c *Collector) tell(now time.Time) {
 		if now.Sub(r.name.asked) < c.cfg.StartAfter {
 			break
 		}
+		// Thousands may be due at once, after a start on a full node. They can
+		// wait for room; what ends can't.
+		if n >= maxStarts || !c.naming.offer(&pending{run: r.Run, name: r.name, phase: procmon.Start, boot: c.cfg.Boot, at: r.Start}) {
+			break
+		}
 		r.startSent = true
-		c.naming.put(&pending{run: r.Run, name: r.name, phase: procmon.Start, boot: c.cfg.Boot, at: r.Start})
 		n++
 	}
 	rest := copy(c.pendingStart, c.pendingStart[n:])

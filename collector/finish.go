@@ -28,6 +28,7 @@ func (c *Collector) finish(stages *sync.WaitGroup, namingDone <-chan struct{}, d
 		buf = c.events.Pop(buf[:0], 4096)
 		c.apply(buf)
 	}
+	c.take(c.live.Drain())
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
 	if c.cfg.Store != nil {

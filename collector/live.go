@@ -35,9 +35,10 @@ type Live struct {
 	leaving []leaving
 	expired procmon.BootNS // when leaving was last looked through
 	changes []Change
+	told    bool // changes were returned by the last Advance
 
-	saved     map[int32]*savedProc // of an earlier collector, not found yet
-	savedRuns []*run
+	restored  []*run          // of an earlier collector, until the first census is complete
+	seen      procmon.BootNS  // when that one surely still looked
 	orphans   []procmon.Event // found, forked, and their parent not known yet
 	scan      uint64          // number of the census going on or last
 	usageLost uint64
@@ -55,11 +56,13 @@ type Change struct {
 // run is a run that goes on.
 type run struct {
 	procmon.Run
-	first     *proc // its first process, nil once that ended or exec'ed
-	owned     int   // live processes
+	first     *proc          // its first process, nil once that ended or exec'ed
+	owned     int            // live processes
+	last      procmon.BootNS // when it lost one last
 	booked    procmon.Usage
 	measured  bool // booked holds something that was measured
 	startSent bool // its start line is out
+	void      bool // it never was: it is not told
 	name      *naming
 }
 
@@ -69,6 +72,7 @@ type proc struct {
 	run   *run
 	since procmon.Counters // its counters when the run got it
 	scan  uint64           // the last census that met it, or that was going on when it came
+	unmet bool             // of an earlier collector, and not found yet
 
 	exited, final bool
 	exitAt        procmon.BootNS
@@ -83,20 +87,13 @@ type leaving struct {
 	deadline procmon.BootNS
 }
 
-type savedProc struct {
-	id    procmon.ProcessID
-	run   *run
-	first bool
-	since procmon.Counters
-}
-
 const never = procmon.BootNS(math.MaxUint64)
 
 // NewLive makes a Live that knows of no run.
 func NewLive(cfg LiveConfig) *Live {
 	l := &Live{
 		cfg: cfg, marks: make([]procmon.BootNS, cfg.Readers+1),
-		procs: map[int32]*proc{}, jobs: map[procmon.JobKey]int{}, saved: map[int32]*savedProc{},
+		procs: map[int32]*proc{}, jobs: map[procmon.JobKey]int{},
 	}
 	l.marks[cfg.Readers] = never
 	return l
@@ -128,11 +125,14 @@ func (l *Live) EndCensus() { l.marks[l.cfg.Readers] = never }
 // Advance applies what can be applied and tells what changed. The result holds
 // until the next call.
 func (l *Live) Advance() []Change {
-	clear(l.changes)
-	l.changes = l.changes[:0]
+	if l.told {
+		clear(l.changes)
+		l.changes, l.told = l.changes[:0], false
+	}
 	horizon := slices.Min(l.marks)
+	l.told = true
 	if horizon == never {
-		return nil // a source without readers
+		return l.changes // a source without readers
 	}
 	slices.SortStableFunc(l.held, func(a, b procmon.Event) int {
 		switch {
@@ -154,6 +154,14 @@ func (l *Live) Advance() []Change {
 	l.applied = max(l.applied, horizon)
 	l.expire(horizon)
 	return l.changes
+}
+
+// Drain applies everything that is held, marked or not: nothing more will come.
+func (l *Live) Drain() []Change {
+	for i := range l.marks {
+		l.marks[i] = never - 1
+	}
+	return l.Advance()
 }
 
 // Applied is the time up to which everything is applied.
@@ -214,9 +222,29 @@ func (l *Live) exec(e *procmon.Event) {
 	}
 	parent, job := l.origin(p, pr)
 	if pr != nil {
+		l.misread(pr, e.Time)
 		l.leave(pr, p.Before, e.Time)
 	}
-	l.begin(p, parent, job, p.Before)
+	l.begin(p, parent, job, p.Before, false)
+}
+
+// misread looks at the run that a process was until an execve. When that one
+// came before the earlier image was wholly read, what was read may be the later
+// image: an adopted run then never was, and of another one only the process and
+// its user are known.
+func (l *Live) misread(pr *proc, at procmon.BootNS) {
+	r := pr.run
+	if r.first != pr || r.Process.Read < at {
+		return
+	}
+	if r.Adopted && r.Process.Run.Exec == 0 {
+		r.void = true
+		return
+	}
+	p := *r.Process
+	p.Exe, p.Comm, p.Cwd, p.Args, p.ArgsBytes, p.ArgsCount, p.Env = "", "", "", nil, 0, 0, nil
+	p.Missing |= procmon.MissingArgs | procmon.MissingEnv | procmon.MissingExe | procmon.MissingCwd
+	r.Process, r.name = &p, nil
 }
 
 // origin tells from which run a process was started, and its job.
@@ -234,16 +262,20 @@ func (l *Live) origin(p *procmon.Process, pr *proc) (parent procmon.RunID, job p
 }
 
 // begin makes a run of a process, if its runs are recorded.
-func (l *Live) begin(p *procmon.Process, parent procmon.RunID, parentJob procmon.Job, since procmon.Counters) *run {
+func (l *Live) begin(p *procmon.Process, parent procmon.RunID, parentJob procmon.Job, since procmon.Counters, adopted bool) {
 	job := l.cfg.Job(p, parentJob)
 	if !l.cfg.Record(p, &job) {
-		return nil
+		return
 	}
-	r := &run{Run: procmon.Run{Process: p, Parent: parent, Job: job, Start: p.Time, Adopted: p.Run.Exec == 0}}
+	r := &run{Run: procmon.Run{Process: p, Parent: parent, Job: job, Start: p.Time, Adopted: adopted}}
 	r.first = l.own(r, p.Run.Process, since)
-	l.jobs[job.Key()]++
+	l.open(r)
+}
+
+// open counts a run as one that goes on.
+func (l *Live) open(r *run) {
+	l.jobs[r.Job.Key()]++
 	l.changes = append(l.changes, Change{run: r})
-	return r
 }
 
 // own gives a process to a run.

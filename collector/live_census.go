@@ -1,22 +1,31 @@
 package collector
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 
 	"procmon"
 )
 
-// Restore tells Live what an earlier collector knew, before the first census.
-// Runs of which that census finds no process have ended unseen.
-func (l *Live) Restore(runs []procmon.LiveRun) {
+// Restore tells Live what an earlier collector knew, before anything else, and
+// when that one surely still looked. Processes that the first census does not
+// meet ended unseen, at that time.
+func (l *Live) Restore(runs []procmon.LiveRun, seen procmon.BootNS) {
+	l.seen = seen
 	for i := range runs {
 		r := &run{Run: runs[i].Run, booked: runs[i].Booked, startSent: !runs[i].Silent}
 		r.measured = r.booked != procmon.Usage{}
-		l.savedRuns = append(l.savedRuns, r)
 		for _, o := range runs[i].Owned {
-			first := o.ID.Same(r.Process.Run.Process)
-			l.saved[o.ID.PID] = &savedProc{id: o.ID, run: r, first: first, since: o.Since}
+			pr := l.own(r, o.ID, o.Since)
+			pr.unmet = true
+			if o.ID.Same(r.Process.Run.Process) {
+				r.first = pr
+			}
+		}
+		if r.owned > 0 {
+			l.restored = append(l.restored, r)
+			l.open(r)
 		}
 	}
 }
@@ -28,7 +37,7 @@ func (l *Live) found(e *procmon.Event) {
 	pr := l.procs[p.Run.Process.PID]
 	if p.Missing&procmon.MissingStat != 0 { // alive, and that is all that can be said
 		if pr != nil {
-			pr.scan = l.scan
+			pr.scan, pr.unmet = l.scan, false
 		} else {
 			l.unread++
 		}
@@ -39,23 +48,24 @@ func (l *Live) found(e *procmon.Event) {
 		pr = nil
 	}
 	if pr != nil {
-		pr.scan = l.scan
+		pr.scan, pr.unmet = l.scan, false
 		if p.NoExec || (pr.run.first == pr && sameImage(pr.run.Process, p)) {
 			return
 		}
 		// Its execve was lost: a run of which only the process is known.
+		// What the process used since then is counted for it.
 		parent, job := l.origin(p, pr)
-		pr.run.Unknown = true
-		l.leave(pr, pr.since, e.Time)
-		l.adopt(p, parent, job)
-		return
-	}
-	if l.resume(p) {
+		since := pr.since
+		pr.run.Unknown = pr.run.Unknown || pr.run.first == pr
+		l.leave(pr, since, e.Time)
+		late := *p
+		late.Run.Exec, late.Time = e.Time, l.cfg.Wall(e.Time)
+		l.begin(&late, parent, job, since, true)
 		return
 	}
 	if !p.NoExec {
 		parent, job := l.origin(p, nil)
-		l.adopt(p, parent, job)
+		l.begin(p, parent, job, procmon.Counters{}, true)
 		return
 	}
 	if up := l.procs[p.PPID]; up != nil {
@@ -63,31 +73,6 @@ func (l *Live) found(e *procmon.Event) {
 		return
 	}
 	l.orphans = append(l.orphans, *e)
-}
-
-func (l *Live) adopt(p *procmon.Process, parent procmon.RunID, job procmon.Job) {
-	l.begin(p, parent, job, procmon.Counters{})
-}
-
-// resume goes on with a run of an earlier collector.
-func (l *Live) resume(p *procmon.Process) bool {
-	s := l.saved[p.Run.Process.PID]
-	if s == nil || !s.id.Same(p.Run.Process) {
-		return false
-	}
-	delete(l.saved, p.Run.Process.PID)
-	if s.first && !sameImage(s.run.Process, p) || !s.first && !p.NoExec {
-		return false // it exec'ed while nobody looked
-	}
-	pr := l.own(s.run, p.Run.Process, s.since)
-	if s.first {
-		s.run.first = pr
-	}
-	if s.run.owned == 1 {
-		l.jobs[s.run.Job.Key()]++
-		l.changes = append(l.changes, Change{run: s.run})
-	}
-	return true
 }
 
 // sameImage says whether a process still is what it was. Arguments don't count:
@@ -103,15 +88,7 @@ func (l *Live) settle(e *procmon.Event) {
 		l.adoptOrphan(&l.orphans[i])
 	}
 	l.orphans = nil
-	for _, r := range l.savedRuns {
-		if r.owned == 0 && r.End.IsZero() {
-			r.Unknown = true
-			l.jobs[r.Job.Key()]++
-			l.end(r, e.Time)
-		}
-	}
-	l.savedRuns = nil
-	clear(l.saved)
+	l.restored = nil
 	var gone []*proc
 	for _, pr := range l.procs {
 		if pr.scan != l.scan && !pr.exited {
@@ -136,17 +113,31 @@ func (l *Live) adoptOrphan(e *procmon.Event) {
 		l.own(up.run, p.Run.Process, procmon.Counters{})
 		return
 	}
-	for _, r := range l.savedRuns {
-		if r.Process.SID == p.SID && r.Process.UID == p.UID && r.Process.Exe == p.Exe && r.End.IsZero() {
-			l.own(r, p.Run.Process, procmon.Counters{})
-			if r.owned == 1 {
-				l.jobs[r.Job.Key()]++
-				l.changes = append(l.changes, Change{run: r})
-			}
-			return
+	if r := l.forkedFrom(p); r != nil {
+		l.own(r, p.Run.Process, procmon.Counters{})
+		return
+	}
+	if len(p.Ancestors) > 0 && p.Ancestors[0].Exe == p.Exe {
+		return // its parent lives and is no run: a program of root's that took a user's id
+	}
+	l.begin(p, procmon.RunID{}, procmon.Job{}, procmon.Counters{}, true)
+}
+
+// forkedFrom finds, among the runs of an earlier collector, the one that a
+// process was forked from while nobody looked: a forked child has its parent's
+// image and arguments to the letter. Of several the one of its session.
+func (l *Live) forkedFrom(p *procmon.Process) *run {
+	var best *run
+	for _, r := range l.restored {
+		q := r.Process
+		if q.UID != p.UID || q.Exe != p.Exe || !bytes.Equal(q.Args, p.Args) || !r.End.IsZero() {
+			continue
+		}
+		if best == nil || q.SID == p.SID {
+			best = r
 		}
 	}
-	l.adopt(p, procmon.RunID{}, procmon.Job{})
+	return best
 }
 
 // Snapshot gives every live run as it is to be kept over a restart.

@@ -8,7 +8,7 @@ import (
 
 // found is what a census reads of a process that is alive.
 func found(pid int32, start, at procmon.BootNS, ppid int32, exe string, noExec bool) procmon.Event {
-	p := process(pid, start, start, 1000, exe)
+	p := process(pid, start, start.Ticks().BootNS(), 1000, exe)
 	p.Run.Exec, p.PPID, p.NoExec = 0, ppid, noExec
 	return procmon.Event{Kind: procmon.EventFound, Time: at, Process: p}
 }
@@ -80,6 +80,20 @@ func TestLiveAdopts(t *testing.T) {
 			s.census(ms(1000), ms(1010), found(10, ms(1), ms(1001), 1, "b", false))
 			s.mark(ms(2000))
 		}, []string{"+ a[10]", "- a[10] at 1.001s unknown", "+ b[10] adopted"}},
+		{"a census that read the image of an execve that is told later", func(s *story) {
+			early := found(10, ms(990), ms(1001), 1, "b", false)
+			early.Process.Read = ms(1006)
+			s.census(ms(999), ms(1010), early)
+			s.exec(0, ms(1005), process(10, ms(990), ms(1005), 1000, "b"))
+			s.exit(0, ms(1100), 10, 0)
+			s.mark(ms(2000))
+		}, []string{"+ b[10] adopted", "+ b[10]", "- b[10] at 1.1s exit 0/0"}},
+		{"root's program that took a user's id", func(s *story) {
+			child := found(11, ms(2), ms(1002), 5, "sshd", true)
+			child.Process.Ancestors = []procmon.Ancestor{{Exe: "sshd"}}
+			s.census(ms(1000), ms(1010), child)
+			s.mark(ms(2000))
+		}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newStory(t, 1, false)
@@ -92,7 +106,7 @@ func TestLiveAdopts(t *testing.T) {
 // restart takes what one Live knew over to another.
 func restart(t *testing.T, s *story) *story {
 	next := newStory(t, 1, s.live.cfg.FinalWait != 0)
-	next.live.Restore(s.live.Snapshot())
+	next.live.Restore(s.live.Snapshot(), ms(60))
 	return next
 }
 
@@ -125,24 +139,41 @@ func TestLiveGoesOnAfterRestart(t *testing.T) {
 			s.exit(0, ms(2000), 11, 0)
 			s.final(0, ms(2000), 11, 30)
 			s.mark(ms(3000))
-		}, []string{"+ python[10] job 7", "- python[10] job 7 at 2s cpu 34ms"}},
+		}, []string{"+ python[10] job 7", "- python[10] job 7 at 2s cpu 34ms unknown"}},
 		{"it ended while nobody looked", func(s *story) {
 			s.census(ms(1000), ms(1010))
 			s.mark(ms(3000))
-		}, []string{"- python[10] job 7 at 1.01s cpu 4ms unknown"}},
+		}, []string{"+ python[10] job 7", "- python[10] job 7 at 60ms cpu 4ms unknown"}},
 		{"it exec'ed while nobody looked", func(s *story) {
 			s.census(ms(1000), ms(1010), found(10, ms(1), ms(1001), 1, "perl", false))
 			s.mark(ms(3000))
-		}, []string{"+ perl[10] adopted", "- python[10] job 7 at 1.01s cpu 4ms unknown"}},
+		}, []string{"+ python[10] job 7", "+ perl[10] job 7 adopted", "- python[10] job 7 at 1.001s cpu 4ms unknown"}},
 		{"its pid is another process now", func(s *story) {
 			s.census(ms(9000), ms(9010), found(10, ms(8000), ms(9001), 1, "python", false))
 			s.mark(ms(9100))
-		}, []string{"+ python[10] adopted", "- python[10] job 7 at 9.01s cpu 4ms unknown"}},
+		}, []string{"+ python[10] job 7", "+ python[10] adopted", "- python[10] job 7 at 60ms cpu 4ms unknown"}},
+		{"it ended after the restart and before it was found", func(s *story) {
+			s.exit(0, ms(999), 11, 0)
+			s.final(0, ms(999), 11, 30)
+			s.exit(0, ms(1000), 10, 0)
+			s.final(0, ms(1000), 10, 10)
+			s.census(ms(990), ms(1010))
+			s.mark(ms(3000))
+		}, []string{"+ python[10] job 7", "- python[10] job 7 at 1s exit 0/0 cpu 44ms"}},
+		{"it exec'ed after the restart and before it was found", func(s *story) {
+			next := process(10, ms(1), ms(1000), 1000, "perl")
+			next.Before = used(10)
+			s.exec(0, ms(1000), next)
+			s.census(ms(990), ms(1010), found(10, ms(1), ms(1005), 1, "perl", false), found(11, ms(5), ms(1006), 10, "python", true))
+			s.mark(ms(3000))
+		}, []string{"+ python[10] job 7", "+ perl[10] job 7"}},
 		{"a child that was forked meanwhile", func(s *story) {
 			orphan := found(40, ms(600), ms(1002), 1, "python", true)
 			s.census(ms(1000), ms(1010), orphan)
+			s.exit(0, ms(2000), 40, 0)
+			s.final(0, ms(2000), 40, 5)
 			s.mark(ms(3000))
-		}, []string{"+ python[10] job 7"}},
+		}, []string{"+ python[10] job 7", "- python[10] job 7 at 2s cpu 9ms unknown"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := restart(t, before(t))
@@ -167,4 +198,18 @@ func TestLiveRestoreKeepsIDsAndStartRecords(t *testing.T) {
 	if len(changes) != 1 || changes[0].run.startSent || changes[0].run.Process.Run != silent[0].Run.Process.Run {
 		t.Errorf("changes %+v: want the same run, still without its start record", changes)
 	}
+}
+
+func TestLiveMissedExecveTakesNoUsageTwice(t *testing.T) {
+	s := newStory(t, 1, true)
+	second := process(10, ms(1), ms(5), 1000, "b")
+	second.Before = used(20)
+	s.exec(0, ms(2), process(10, ms(1), ms(2), 1000, "a"))
+	s.exec(0, ms(5), second)
+	s.mark(ms(50))
+	s.census(ms(1000), ms(1010), found(10, ms(1), ms(1001), 1, "c", false))
+	s.exit(0, ms(1500), 10, 0)
+	s.final(0, ms(1500), 10, 50)
+	s.mark(ms(2000))
+	s.want("+ a[10]", "- a[10] at 5ms cpu 20ms", "+ b[10]", "- b[10] at 1.001s unknown", "+ c[10] adopted", "- c[10] at 1.5s exit 0/0 cpu 30ms")
 }

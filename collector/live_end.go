@@ -56,8 +56,13 @@ func (l *Live) lost(pr *proc, at procmon.BootNS) {
 		l.depart(pr)
 		return
 	}
-	pr.run.Unknown = true
+	if pr.run.first == pr {
+		pr.run.Unknown = true
+	}
 	l.usageLost++
+	if pr.unmet { // it ended unseen
+		at = l.seen
+	}
 	l.leave(pr, pr.since, at)
 }
 
@@ -76,15 +81,22 @@ func (l *Live) leave(pr *proc, used procmon.Counters, at procmon.BootNS) {
 	if r.first == pr {
 		r.first = nil
 	}
+	r.last = max(r.last, at)
 	if r.owned--; r.owned == 0 {
-		l.end(r, at)
+		l.end(r)
 	}
 }
 
-func (l *Live) end(r *run, at procmon.BootNS) {
-	r.End = l.cfg.Wall(at)
-	if r.End.Before(r.Start) {
-		r.End = r.Start
+func (l *Live) end(r *run) {
+	// By the kernel's clock: the time of day may have been set meanwhile.
+	id := r.Process.Run
+	began := id.Exec
+	if began == 0 {
+		began = id.Process.Start.BootNS()
+	}
+	r.End = r.Start
+	if r.last > began {
+		r.End = r.Start.Add(time.Duration(r.last - began))
 	}
 	if r.measured {
 		usage := r.booked
@@ -95,7 +107,9 @@ func (l *Live) end(r *run, at procmon.BootNS) {
 	} else {
 		delete(l.jobs, key)
 	}
-	l.changes = append(l.changes, Change{run: r, ended: true})
+	if !r.void {
+		l.changes = append(l.changes, Change{run: r, ended: true})
+	}
 }
 
 // book adds what a process used between two readings of its counters.

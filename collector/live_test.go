@@ -215,6 +215,13 @@ func TestLiveStories(t *testing.T) {
 			s.final(0, ms(5002), 10, 2)
 			s.mark(ms(6000))
 		}, []string{"+ a[10]", "+ p[20]", "- a[10] at 5s unknown", "- p[20] at 5.002s exit 0/0 cpu 3ms"}},
+		{"an execve that was read too late shows the next image", func(s *story) {
+			first := process(10, ms(1), ms(2), 1000, "b")
+			first.Read = ms(9)
+			s.exec(0, ms(2), first)
+			s.exec(0, ms(5), process(10, ms(1), ms(5), 1000, "b"))
+			s.mark(ms(20))
+		}, []string{"+ [10]", "- [10] at 5ms", "+ b[10]"}},
 		{"counters before the exit", func(s *story) {
 			s.exec(0, ms(2), process(10, ms(1), ms(2), 1000, "a"))
 			s.final(0, ms(8), 10, 5)

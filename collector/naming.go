@@ -77,13 +77,18 @@ func (n *namer) ask(p *procmon.Process) *naming {
 
 // put appends a record, or counts it as lost.
 func (n *namer) put(p *pending) {
+	if !n.offer(p) {
+		n.losses.count(procmon.LossQueue, "naming", -1, 1, p.at)
+	}
+}
+
+// offer appends a record if there is room.
+func (n *namer) offer(p *pending) bool {
 	cost := 0
 	if p.barrier == nil {
 		cost = recordCost(&p.run)
 	}
-	if !n.records.Push(p, cost) {
-		n.losses.count(procmon.LossQueue, "naming", -1, 1, p.at)
-	}
+	return n.records.Push(p, cost)
 }
 
 // recordCost is about what a run's record holds in memory.

@@ -35,6 +35,8 @@ type output struct {
 	logger  *slog.Logger
 	closing chan struct{}
 	failing bool // the last write did not succeed: said once, not at every try
+
+	abandoned int // records that a stop left behind, when run has returned
 }
 
 func newOutput(cfg SinkConfig, losses *lossBook, logger *slog.Logger) *output {
@@ -58,7 +60,7 @@ func (o *output) push(it item) {
 		return
 	}
 	if !o.own(&it.record) {
-		o.losses.count(procmon.LossQueue, o.Name, -1, 1, time.Now())
+		o.losses.count(procmon.LossQueue, o.Name, -1, 1, it.record.Time)
 	}
 }
 
@@ -87,6 +89,10 @@ func (o *output) run(ctx context.Context) {
 			}
 			continue
 		}
+		if ctx.Err() != nil { // the stop's time is over
+			o.abandon(items)
+			continue
+		}
 		batch = batch[:0]
 		for i := range items {
 			if items[i].barrier == nil {
@@ -103,17 +109,34 @@ func (o *output) run(ctx context.Context) {
 	}
 }
 
-// linger lets a batch gather.
+// abandon lets items go unwritten.
+func (o *output) abandon(items []item) {
+	for i := range items {
+		if b := items[i].barrier; b != nil {
+			b.wg.Done()
+		} else {
+			o.abandoned++
+		}
+	}
+}
+
+// linger lets a batch gather, unless much waits already.
 func (o *output) linger(ctx context.Context) {
 	if o.Linger == 0 {
 		return
 	}
 	timer := time.NewTimer(o.Linger)
 	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-o.closing:
-	case <-ctx.Done():
+	for !o.queue.Filled() {
+		select {
+		case <-timer.C:
+			return
+		case <-o.queue.Ready():
+		case <-o.closing:
+			return
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
@@ -149,7 +172,7 @@ func (o *output) write(ctx context.Context, batch []procmon.Record) {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			o.losses.count(procmon.LossSink, o.Name, -1, uint64(len(batch)), time.Now())
+			o.abandoned += len(batch)
 			return
 		}
 	}

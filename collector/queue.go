@@ -43,6 +43,13 @@ func (q *Queue[T]) Push(item T, cost int) bool {
 // never an item of which no token told.
 func (q *Queue[T]) Ready() <-chan struct{} { return q.ready }
 
+// Filled says whether a quarter of the room is taken.
+func (q *Queue[T]) Filled() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.cost >= q.limit/4
+}
+
 // Pop takes up to most items, oldest first, into buf. If some are left a token
 // is there again.
 func (q *Queue[T]) Pop(buf []T, most int) []T {

@@ -85,7 +85,7 @@ func TestCollectorClosesRunsOfAnEarlierBoot(t *testing.T) {
 		}}, seen: seen}
 		w.start()
 		w.flush()
-		w.want(w.sink, "end old = old of ", "loss fake: not running")
+		w.want(w.sink, "end old = old of alice", "loss fake: not running")
 		for _, r := range w.sink.records {
 			if r.Run != nil && (r.Boot != "earlier" || !r.Run.Unknown || !r.Run.End.Equal(seen) || r.Run.Usage.CPU() != time.Second) {
 				t.Errorf("boot %q, run %+v", r.Boot, r.Run)
