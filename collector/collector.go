@@ -56,6 +56,8 @@ type Collector struct {
 	seq          atomic.Uint64
 	scanning     bool
 	rescan       bool // a loss asked for a census
+	saving       bool // live runs are being saved
+	saveTook     time.Duration
 }
 
 // New makes a Collector. Nothing runs before Run.
@@ -191,9 +193,9 @@ func (c *Collector) loop(ctx, sourceCtx context.Context, failed <-chan error, st
 				c.rescan = false
 				c.census(sourceCtx, stages)
 			}
-			if c.cfg.Store != nil && now.Sub(saved) >= time.Minute {
+			if c.cfg.Store != nil && !c.saving && now.Sub(saved) >= max(saveEvery, 100*c.saveTook) {
 				saved = now
-				c.save(sourceCtx)
+				c.saveBeside(sourceCtx, stages)
 			}
 			if now.Sub(hour) >= time.Hour {
 				hour = now
@@ -315,11 +317,5 @@ func (c *Collector) send(it item) {
 	it.record.Host = c.cfg.Host
 	for _, o := range c.outputs {
 		o.push(it)
-	}
-}
-
-func (c *Collector) save(ctx context.Context) {
-	if err := c.cfg.Store.SaveLive(ctx, c.live.Snapshot()); err != nil {
-		c.cfg.Logger.Error("live runs could not be saved; a restart now would adopt them anew", "error", err)
 	}
 }

@@ -32,7 +32,7 @@ func (c *Collector) finish(stages *sync.WaitGroup, namingDone <-chan struct{}, d
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
 	if c.cfg.Store != nil {
-		c.save(ctx)
+		c.store(ctx, c.live.Snapshot(), time.Now())
 	}
 	c.status("stop")
 	c.tellLosses()

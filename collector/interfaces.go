@@ -57,8 +57,10 @@ type Sink interface {
 type Store interface {
 	// Live gives the runs of this boot, to go on with, and of earlier ones.
 	Live(ctx context.Context) (thisBoot, otherBoots []procmon.LiveRun, err error)
-	SaveLive(ctx context.Context, runs []procmon.LiveRun) error
-	// LastSeen is the newest time at which a collector surely ran; zero: never.
+	// SaveLive keeps the live runs. Everything that happened until known is in
+	// them, or in records that were written.
+	SaveLive(ctx context.Context, runs []procmon.LiveRun, known time.Time) error
+	// LastSeen is what the last SaveLive called known; zero: there was none.
 	LastSeen(ctx context.Context) (time.Time, error)
 }
 

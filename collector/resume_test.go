@@ -22,7 +22,7 @@ func (s *fakeStore) Live(context.Context) (mine, others []procmon.LiveRun, err e
 	return s.mine, s.others, nil
 }
 
-func (s *fakeStore) SaveLive(_ context.Context, runs []procmon.LiveRun) error {
+func (s *fakeStore) SaveLive(_ context.Context, runs []procmon.LiveRun, _ time.Time) error {
 	s.saved = runs
 	return nil
 }

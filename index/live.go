@@ -5,9 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"hash/crc32"
+	"time"
 
 	"procmon"
 )
+
+// metaKnown begins the key in t_meta of what SaveLive knew, by host.
+const metaKnown = "known/"
 
 // liveKey names an open run.
 type liveKey struct {
@@ -123,9 +127,13 @@ func (t *txn) dropLive(key liveKey) error {
 // SaveLive replaces what is kept of this boot's open runs. A run that Write
 // has begun and not ended stays even when it is not among them, and one that
 // Write has ended does not come back: its record may be on its way, or have
-// been faster.
-func (w *Writer) SaveLive(ctx context.Context, runs []procmon.LiveRun) error {
+// been faster. Known is the time up to which all that happened is in runs or in
+// records that were written; LastSeen gives it back.
+func (w *Writer) SaveLive(ctx context.Context, runs []procmon.LiveRun, known time.Time) error {
 	return w.do(ctx, func(t *txn) error {
+		if err := t.setMeta(metaKnown+clean(w.opts.Host), known.UnixMicro()); err != nil {
+			return err
+		}
 		kept := make(map[liveKey]bool, len(runs))
 		for i := range runs {
 			if runs[i].Run.Process == nil {
@@ -175,13 +183,15 @@ func (t *txn) liveRow(key liveKey, run *procmon.Run) (row int64, ended bool, err
 // latter have ended unseen.
 func (w *Writer) Live(ctx context.Context) (thisBoot, otherBoot []procmon.LiveRun, err error) {
 	err = w.do(ctx, func(t *txn) error {
-		return t.each("SELECT boot, body FROM t_live ORDER BY boot, key", nil, func(scan func(...any) error) error {
+		return t.each("SELECT boot, body, run IS NOT NULL FROM t_live ORDER BY boot, key", nil, func(scan func(...any) error) error {
 			var boot string
 			var body []byte
-			if err := scan(&boot, &body); err != nil {
+			var begun bool
+			if err := scan(&boot, &body, &begun); err != nil {
 				return err
 			}
 			l, err := decodeLive(body)
+			l.Silent = l.Silent && !begun // a start record may be younger than what was saved
 			switch {
 			case err != nil: // loadLive has said so
 			case boot == w.opts.Boot:

@@ -48,7 +48,7 @@ func TestLive(t *testing.T) {
 	}
 	save := func(runs ...procmon.LiveRun) {
 		t.Helper()
-		if err := w.SaveLive(t.Context(), runs); err != nil {
+		if err := w.SaveLive(t.Context(), runs, t0); err != nil {
 			t.Fatal(err)
 		}
 	}

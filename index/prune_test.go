@@ -207,7 +207,7 @@ func TestMethodsAtOnce(t *testing.T) {
 	h := newHistory(seeded(t), 0.3)
 	var others sync.WaitGroup
 	for _, call := range []func() error{
-		func() error { return w.SaveLive(t.Context(), []procmon.LiveRun{alive(1), alive(2)}) },
+		func() error { return w.SaveLive(t.Context(), []procmon.LiveRun{alive(1), alive(2)}, t0) },
 		func() error { _, _, err := w.Live(t.Context()); return err },
 		func() error { _, err := w.LastSeen(t.Context()); return err },
 		func() error {

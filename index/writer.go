@@ -125,13 +125,16 @@ func (w *Writer) Heartbeat(ctx context.Context, t time.Time) error {
 	return w.do(ctx, func(tx *txn) error { return tx.seen(w.opts.Host, t.UnixMicro()) })
 }
 
-// LastSeen is the newest time at which a writer for this host surely ran; the
-// zero time when there was none yet.
+// LastSeen is the time up to which all is known: that of the last SaveLive, or,
+// before the first, the newest at which a writer for this host surely ran. The
+// zero time: there was none yet.
 func (w *Writer) LastSeen(ctx context.Context) (time.Time, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var seen sql.NullInt64
-	err := w.conn.QueryRowContext(ctx, "SELECT max(seen) FROM t_host WHERE name = ?", clean(w.opts.Host)).Scan(&seen)
+	err := w.conn.QueryRowContext(ctx, `SELECT ifnull(
+		(SELECT value FROM t_meta WHERE key = ?2 || ?1),
+		(SELECT max(seen) FROM t_host WHERE name = ?1))`, clean(w.opts.Host), metaKnown).Scan(&seen)
 	if err != nil {
 		return time.Time{}, explain(w.opts.Path, err)
 	}

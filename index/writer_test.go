@@ -264,6 +264,13 @@ func TestSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	at(t0) // never goes back
+	if err := w.SaveLive(t.Context(), nil, t0.Add(-time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	at(t0.Add(-time.Second)) // ran later, but knew that only
+	if err := w.SaveLive(t.Context(), nil, t0); err != nil {
+		t.Fatal(err)
+	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,13 @@ func (s *Source) tellLosses(now time.Time, emit func(*procmon.Event)) {
 		if _, drops, err := memInfo(x.fd); err == nil {
 			t.drops = drops
 		}
-		tell(len(s.readers), -1, "taskstats", procmon.LossUsage, buffered(t, old)+t.full-old.full)
+		// How many processes lack usage by that is counted where they end; threads
+		// of others are missing from sums that look whole.
+		if buffered(t, old)+t.full-old.full > 0 {
+			emit(&procmon.Event{Kind: procmon.EventLost, Reader: len(s.readers), Loss: &procmon.Loss{
+				CPU: -1, From: from.Round(0), To: now.Round(0), Reason: procmon.LossUsage, Where: "taskstats",
+			}})
+		}
 		s.exitsTold = t
 	}
 }

@@ -35,6 +35,7 @@ type reader struct {
 	overrun atomic.Uint64 // times that the socket's buffer overflowed
 	failure atomic.Uint32 // errno that ended the loop
 
+	started   bool         // set before run
 	reading   atomic.Int64 // when the read that goes on began, CLOCK_BOOTTIME; 0: none
 	abandoned atomic.Bool  // another reader has the socket now: end when the read returns
 	ended     atomic.Bool  // the loop has returned
@@ -202,6 +203,7 @@ func (r *reader) exec(rec *record) {
 	r.reading.Store(int64(procfs.Clock{}.Now()))
 	raw, err := r.proc.Read(rec.pid)
 	r.reading.Store(0)
+	rec.read = uint64(procfs.Clock{}.Monotonic())
 	if err != nil {
 		rec.kind = recordGone
 		r.gone.Add(1)

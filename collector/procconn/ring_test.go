@@ -92,7 +92,7 @@ func fill(b []byte, c byte) {
 }
 
 func TestRecordTravels(t *testing.T) {
-	want := record{kind: recordExit, pid: 10, parent: -1, wait: 1 << 31, time: 1 << 63}
+	want := record{kind: recordExit, pid: 10, parent: -1, wait: 1 << 31, time: 1 << 63, read: 7}
 	b := make([]byte, recordSize+3)
 	want.encode(b)
 	got, rest := decodeRecord(b)

@@ -13,7 +13,8 @@ import (
 	"procmon/collector/procfs"
 )
 
-// Source is the process connector. It gathers from Open on.
+// Source is the process connector. Its readers work from Open on, so that what
+// starts before Run is read in time, too.
 type Source struct {
 	cfg      Config
 	readers  []*reader // one a CPU
@@ -27,6 +28,7 @@ type Source struct {
 	lookup    *procfs.Guard
 	ancestry  *procfs.Ancestry
 	clock     procfs.Clock
+	offset    procmon.BootNS // of CLOCK_BOOTTIME against CLOCK_MONOTONIC
 	toldAt    time.Time
 	exitsTold tally
 }
@@ -72,6 +74,11 @@ func (s *Source) open() error {
 	if s.exits, err = openExits(s.cfg.BufferBytes/(len(cpus)+1), s.bell); err != nil {
 		s.cfg.Logger.Warn("runs will have no usage: the kernel does not tell what ended processes used", "error", err)
 		s.exits = nil
+	} else {
+		s.exits.loop.Go(func() { s.exits.run(len(s.readers), s.cfg.Logger) }) // ends with close
+	}
+	for _, r := range s.readers {
+		s.start(r)
 	}
 	return nil
 }
@@ -100,6 +107,7 @@ func (s *Source) Finals() bool { return s.exits != nil }
 // Close gives back what Open took; Run must have returned.
 func (s *Source) Close() error {
 	var errs []error
+	s.stopReaders()
 	for _, r := range s.readers {
 		errs = append(errs, r.close())
 	}
@@ -120,32 +128,29 @@ func (s *Source) Close() error {
 
 // Run reads until ctx ends or a reader fails.
 func (s *Source) Run(ctx context.Context, emit func(*procmon.Event)) error {
-	for _, r := range s.readers {
-		s.start(r)
-	}
-	defer s.wait()
-	if s.exits != nil {
-		s.exits.loop.Go(func() { s.exits.run(len(s.readers), s.cfg.Logger) }) // ends with Close
-	}
 	context.AfterFunc(ctx, func() { _ = s.bellFile.SetReadDeadline(time.Now()) })
 	return s.pump(ctx, emit)
 }
 
 func (s *Source) start(r *reader) {
 	ready := make(chan error)
+	r.started = true
 	go r.run(s.cfg.Realtime, ready)
 	if err := <-ready; err != nil {
 		s.cfg.Logger.Warn("a reader is not where it should be and may miss more", "cpu", r.cpu, "error", err)
 	}
 }
 
-// wait ends the readers. One whose read hangs can't be ended: it is left to
+// stopReaders ends the readers. One whose read hangs can't be ended: it is left to
 // itself, and does nothing more when the read returns.
-func (s *Source) wait() {
+func (s *Source) stopReaders() {
+	if s.stop < 0 {
+		return
+	}
 	one := [8]byte{1}
 	_, _ = unix.Write(s.stop, one[:])
 	for _, r := range s.readers {
-		for !r.ended.Load() && !r.hangs(s.clock.Now()) {
+		for r.started && !r.ended.Load() && !r.hangs(s.clock.Now()) {
 			time.Sleep(time.Millisecond) // its end is told by no event
 		}
 		r.abandoned.Store(true)
@@ -262,7 +267,8 @@ const markSlack = 20 * procmon.BootNS(time.Millisecond)
 // and marks for each reader how far it is. It says whether there was anything.
 func (s *Source) drain(emit func(*procmon.Event)) bool {
 	at := s.clock.Now()
-	offset, wall := s.clock.SinceMonotonic(), time.Now().Round(0)
+	s.setOffset()
+	offset, wall := s.offset, time.Now().Round(0)
 	marks := make([]procmon.BootNS, len(s.readers), len(s.readers)+1)
 	for i, r := range s.readers {
 		// The order matters: what is in the ring before these looks is drained below.
@@ -295,6 +301,14 @@ func (s *Source) drain(emit func(*procmon.Event)) bool {
 	}
 	emit(&procmon.Event{Kind: procmon.EventMark, Reader: len(s.readers), Time: at - min(at, markSlack)})
 	return busy
+}
+
+// setOffset takes the difference of the clocks anew. It is two readings with
+// time between them: the smallest is the best, until a suspend makes it larger.
+func (s *Source) setOffset() {
+	if now := s.clock.SinceMonotonic(); s.offset == 0 || now < s.offset || now > s.offset+1e9 {
+		s.offset = now
+	}
 }
 
 // empty says whether nothing waits in the reader's socket.
@@ -334,6 +348,7 @@ func (s *Source) hand(r *reader, rec *record, rest []byte, offset, at procmon.Bo
 	case recordExec, recordGone:
 		e.Kind = procmon.EventExec
 		e.Process = s.process(rec, rest)
+		e.Process.Read = procmon.BootNS(rec.read) + offset
 		e.Process.Run.Exec, e.Process.Boot = e.Time, s.cfg.Boot
 		e.Process.Time = wall.Add(time.Duration(int64(e.Time) - int64(at)))
 		e.Proc = e.Process.Run.Process

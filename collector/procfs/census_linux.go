@@ -80,6 +80,7 @@ func (c *Census) Process(pid int32) (*procmon.Process, error) {
 		return nil, err
 	}
 	p.Boot = c.boot
+	p.Read = c.clock.Now()
 	p.Time = c.clock.Wall(p.Run.Process.Start.BootNS())
 	p.Before = procmon.Counters{} // of earlier images nothing is known: all counts for this one
 	return p, nil

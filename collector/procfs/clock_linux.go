@@ -18,6 +18,9 @@ type Clock struct{}
 // Now reads CLOCK_BOOTTIME.
 func (Clock) Now() procmon.BootNS { return clock(unix.CLOCK_BOOTTIME) }
 
+// Monotonic reads CLOCK_MONOTONIC, in its own time.
+func (Clock) Monotonic() procmon.BootNS { return clock(unix.CLOCK_MONOTONIC) }
+
 // SinceMonotonic is what to add to a reading of CLOCK_MONOTONIC, which stamps
 // the process connector's events, to have CLOCK_BOOTTIME: the time that the
 // machine was suspended.

@@ -78,8 +78,8 @@ func (r *Reader) Read(pid int32) (*Raw, error) {
 	r.readSmall(dir, secStat, nameStat, procmon.MissingStat)
 	r.readSmall(dir, secStatus, nameStatus, procmon.MissingStatus)
 	closeFD(dir)
-	if both := procmon.MissingStat | procmon.MissingStatus; raw.Missing&both == both {
-		return nil, ErrGone // reaped between the open and the reads
+	if raw.Missing&procmon.MissingStatus != 0 {
+		return nil, ErrGone // reaped between the open and the reads; whose it was is not known
 	}
 	return raw, nil
 }

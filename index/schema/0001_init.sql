@@ -235,7 +235,8 @@ SELECT
   CASE WHEN r.exit < 256 THEN r.exit END AS exit_code,
   CASE WHEN r.exit > 256 THEN r.exit - 256 END AS exit_signal,
   CASE WHEN r.flags & 1 THEN NULL
-       WHEN r.flags & 4 OR r.exit IS NULL THEN 'unknown'
+       WHEN r.flags & 4 THEN 'unknown'
+       WHEN r.exit IS NULL THEN NULL  -- replaced by another execve
        WHEN r.exit = 0 THEN 'success' ELSE 'failure' END AS outcome,
   r.flags >> 1 & 1 AS adopted,
   CASE r.flags >> 8 & 7 WHEN 1 THEN 'environ' WHEN 2 THEN 'parent' WHEN 3 THEN 'ancestor'
