@@ -31,6 +31,7 @@ type share struct {
 	start, end stamp
 	began      bool
 	ended      bool
+	requeued   bool // its end said the number of the next restart
 }
 
 // stamp is a time as a hook could note it without starting a program.
@@ -97,22 +98,9 @@ func (b *block) add(field []byte) {
 
 // parseFacts reads a job's file into one facts per restart, the oldest first.
 func parseFacts(data []byte) []*facts {
-	var all []*facts
+	var all lives
 	for _, b := range parseBlocks(data) {
-		n, _ := restart(b.values["RESTART"])
-		var f *facts
-		for _, have := range all {
-			if have.restart == n {
-				f = have
-			}
-		}
-		if f == nil && (b.kind == blockBegin || b.kind == blockEnd) {
-			f = &facts{restart: n}
-			all = append(all, f)
-		}
-		if f != nil {
-			f.apply(b)
-		}
+		all.add(b)
 	}
 	for i := range max(0, len(all)-1) {
 		all[i].supersede(all[i+1])
@@ -120,22 +108,9 @@ func parseFacts(data []byte) []*facts {
 	return all
 }
 
-// apply adds what one block says. The begin block of a job that came later
-// under the same id and restart starts afresh.
+// apply adds what a begin or end block says.
 func (f *facts) apply(b block) {
 	v := b.values
-	switch b.kind {
-	case blockDone:
-		f.done = true
-		return
-	case blockBegin:
-		if f.done || f.ended() && f.share(v["NODE"]).began {
-			*f = facts{restart: f.restart}
-		}
-	case blockEnd:
-	default:
-		return
-	}
 	f.describe(v)
 	s := f.share(v["NODE"])
 	if s.cpus == 0 {
@@ -184,15 +159,23 @@ func (f *facts) describe(v map[string]string) {
 	}
 }
 
-// share is the part of one node.
+// share is the part of one node, made if there is none.
 func (f *facts) share(node string) *share {
+	if s := f.on(node); s != nil {
+		return s
+	}
+	f.shares = append(f.shares, share{node: node})
+	return &f.shares[len(f.shares)-1]
+}
+
+// on is the part of one node, nil if there is none.
+func (f *facts) on(node string) *share {
 	for i := range f.shares {
 		if f.shares[i].node == node {
 			return &f.shares[i]
 		}
 	}
-	f.shares = append(f.shares, share{node: node})
-	return &f.shares[len(f.shares)-1]
+	return nil
 }
 
 // endOnly says whether only an epilog was heard.

@@ -53,6 +53,16 @@ func TestParseFacts(t *testing.T) {
 		name, data string
 		want       []*facts
 	}{
+		{"requeued, as Slurm 22.05 tells it", line("begin", with("RESTART=0", "UPTIME=10", "BOOT=b")...) + line("end", with("RESTART=1", "UPTIME=20", "BOOT=b")...) +
+			line("begin", with("RESTART=1", "UPTIME=30", "BOOT=b")...) + line("end", with("RESTART=1", "UPTIME=40", "BOOT=b")...), []*facts{
+			made(func(f *facts) {
+				f.shares = []share{{node: "n1", cpus: 2, began: true, ended: true, requeued: true, start: at(10), end: at(20)}}
+			}),
+			made(func(f *facts) {
+				f.restart = 1
+				f.shares = []share{{node: "n1", cpus: 2, began: true, ended: true, start: at(30), end: at(40)}}
+			}),
+		}},
 		{"begun", line("begin", with("UPTIME=10.05", "BOOT=b", "GPUS=0,1")...), []*facts{made(func(f *facts) {
 			f.shares = []share{{node: "n1", cpus: 2, gpus: 2, began: true, start: at(10.05)}}
 		})}},
@@ -92,10 +102,16 @@ func TestParseFacts(t *testing.T) {
 }
 
 func FuzzParseFacts(f *testing.F) {
+	f.Add([]byte(told("end1@n1 begin1@n1 end2@n1 end2@n1 done1 begin2@n1 begin0@n1 end1@n2")))
 	f.Add([]byte(line("begin", "SCHEDULER=slurm", "ID=5", "NODE=n1", "CPUS_PER_NODE=2(x3),4", "NODELIST=n[1-4]", "UPTIME=1.5", "BOOT=x") + line("end", "NODE=n1") + line("done", "RESTART=0")))
 	f.Add([]byte("\nbegin\tID=5\tUSER=al\nend\tRESTART=99999999999\tUPTIME=NaN\t.\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		seen := make(map[int]bool)
 		for _, one := range parseFacts(data) {
+			if seen[one.restart] || len(one.shares) == 0 {
+				t.Errorf("restart %d twice or nowhere", one.restart)
+			}
+			seen[one.restart] = true
 			for _, v := range []string{one.id, one.user, one.account, one.cluster, one.name} {
 				if strings.ContainsAny(v, "\n\t\x00\x1b") {
 					t.Errorf("a value holds %q", v)

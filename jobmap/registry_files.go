@@ -73,9 +73,7 @@ func (r *Registry) markRepeated(key fileKey, f *file) {
 			return
 		}
 		for _, old := range tomb.facts {
-			if old.restart == one.restart && old.uid == one.uid {
-				one.done = true
-			}
+			one.done = one.done || one.repeats(old)
 		}
 	}
 }
