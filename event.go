@@ -25,6 +25,7 @@ type Event struct {
 	Parent  ProcessID // EventFork
 	Wait    uint32    // EventExit: as wait(2) has it
 	Used    Counters  // EventFinal: over the whole life of Proc
+	UID     uint32    // EventFinal: real user id
 	Process *Process  // EventExec, EventFound; never written to again
 	Loss    *Loss     // EventLost
 }

@@ -32,12 +32,13 @@ type Config struct {
 	JobEnds    JobEnds
 	JobShares  JobShares
 
-	Record     func(p *procmon.Process, job *procmon.Job) bool
-	StartAfter time.Duration // a run still going after this gives a start record
-	NamingWait time.Duration // how long a record waits for its application; 0: 2 s
-	FinalWait  time.Duration // how long an ended process waits for its counters; 0: 2 s
-	QueueBytes int           // what may wait between source and Live
-	Ready      func()        // called once, when what was alive at the start is known
+	Record     func(p *procmon.Process, job *procmon.Job) bool // whose runs are recorded
+	Person     func(uid uint32) bool                           // whose are recorded anywhere
+	StartAfter time.Duration                                   // a run still going after this gives a start record
+	NamingWait time.Duration                                   // how long a record waits for its application; 0: 2 s
+	FinalWait  time.Duration                                   // how long an ended process waits for its counters; 0: 2 s
+	QueueBytes int                                             // what may wait between source and Live
+	Ready      func()                                          // called once, when what was alive at the start is known
 	Logger     *slog.Logger
 }
 
@@ -52,11 +53,12 @@ type Collector struct {
 	counts  Counts
 	calls   chan func() // run by the loop between events
 
-	pendingStart []*run // began and without a start record, oldest first
+	pendingStart []*waiting // began and without a start record, oldest first
 	seq          atomic.Uint64
 	scanning     bool
-	rescan       bool // a loss asked for a census
-	saving       bool // live runs are being saved
+	rescan       bool        // a census is asked for
+	unseen       atomic.Bool // an event found no room: what is alive may be another than known
+	saving       bool        // live runs are being saved
 	saveTook     time.Duration
 }
 
@@ -70,7 +72,7 @@ func New(cfg Config) *Collector {
 	}
 	c := &Collector{cfg: cfg, events: NewQueue[procmon.Event](cfg.QueueBytes), calls: make(chan func())}
 	live := LiveConfig{
-		Readers: cfg.Source.Readers(), Job: cfg.Jobs.Job, Record: cfg.Record,
+		Readers: cfg.Source.Readers(), Job: cfg.Jobs.Job, Record: cfg.Record, Person: cfg.Person,
 		Wall: cfg.Clock.Wall, Alive: cfg.Census.Alive,
 	}
 	if cfg.Source.Finals() {
@@ -160,8 +162,13 @@ func (c *Collector) emit(e *procmon.Event) {
 	if p := e.Process; p != nil {
 		cost += 1024 + len(p.Args) + len(p.Env)
 	}
-	// Marks carry no run and must pass, or nothing behind them could be applied.
+	// Marks carry no run: a later one says the same.
 	if c.events.Push(*e, cost) || e.Kind == procmon.EventMark {
+		return
+	}
+	c.unseen.Store(true)
+	if e.Kind == procmon.EventLost {
+		c.losses.add(*e.Loss)
 		return
 	}
 	c.losses.count(procmon.LossQueue, c.cfg.Capture, -1, 1, c.cfg.Clock.Wall(e.Time))
@@ -189,6 +196,7 @@ func (c *Collector) loop(ctx, sourceCtx context.Context, failed <-chan error, st
 			clear(buf)
 		case now := <-tick.C:
 			c.tell(now)
+			c.rescan = c.unseen.Swap(false) || c.rescan
 			if c.rescan && !c.scanning {
 				c.rescan = false
 				c.census(sourceCtx, stages)
@@ -238,11 +246,15 @@ func (c *Collector) take(changes []Change) {
 			c.counts.Runs.Add(1)
 			r.name = c.naming.ask(r.Process)
 			if !r.startSent {
-				c.pendingStart = append(c.pendingStart, r)
+				r.waiting = &waiting{run: r, since: time.Now()}
+				c.pendingStart = append(c.pendingStart, r.waiting)
 			}
 			continue
 		}
-		if r.name == nil {
+		if r.waiting != nil {
+			r.waiting.run = nil // a run that is over is not kept alive by the queue
+		}
+		if r.name == nil || r.name.skipped.Load() {
 			r.name = c.naming.ask(r.Process)
 		}
 		c.naming.put(&pending{run: r.Run, name: r.name, phase: endPhase(r.startSent), boot: c.cfg.Boot, at: r.End})
@@ -253,6 +265,7 @@ func (c *Collector) take(changes []Change) {
 	if n := c.live.Unread(); n > 0 {
 		c.losses.count(procmon.LossStuck, "census", -1, n, time.Now())
 	}
+	c.counts.Misread.Add(c.live.Misread())
 	c.counts.Live.Store(uint64(c.live.Processes()))
 }
 
@@ -263,28 +276,40 @@ func endPhase(started bool) procmon.Phase {
 	return procmon.Whole
 }
 
+// waiting is a run that may get a start record.
+type waiting struct {
+	run   *run // nil: it has ended
+	since time.Time
+}
+
 // maxStarts is how many start records are made in a second.
 const maxStarts = 1000
 
 // tell does what is due at a time of day: start records and losses.
 func (c *Collector) tell(now time.Time) {
 	n := 0
-	for _, r := range c.pendingStart {
-		if !r.End.IsZero() {
+	sent := 0
+	for _, w := range c.pendingStart {
+		r := w.run
+		if r == nil {
 			n++
 			continue // ended within StartAfter: one record tells it whole
 		}
 		// An adopted run may have begun long ago: what counts is how long it is known.
-		if now.Sub(r.name.asked) < c.cfg.StartAfter {
+		if now.Sub(w.since) < c.cfg.StartAfter {
 			break
+		}
+		if r.name == nil || r.name.skipped.Load() {
+			r.name = c.naming.ask(r.Process)
 		}
 		// Thousands may be due at once, after a start on a full node. They can
 		// wait for room; what ends can't.
-		if n >= maxStarts || !c.naming.offer(&pending{run: r.Run, name: r.name, phase: procmon.Start, boot: c.cfg.Boot, at: r.Start}) {
+		if sent >= maxStarts || !c.naming.offer(&pending{run: r.Run, name: r.name, phase: procmon.Start, boot: c.cfg.Boot, at: r.Start}) {
 			break
 		}
-		r.startSent = true
+		r.startSent, r.waiting = true, nil
 		n++
+		sent++
 	}
 	rest := copy(c.pendingStart, c.pendingStart[n:])
 	clear(c.pendingStart[rest:])

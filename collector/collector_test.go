@@ -147,9 +147,9 @@ func newWorld(t *testing.T) *world {
 	w.cfg = Config{
 		Host: "n1", Boot: "b", Capture: "fake", Source: w.source, Census: &fakeCensus{}, Clock: clock,
 		Jobs: fakeJobs{}, Identifier: w.apps, UserName: func(uint32) string { return "alice" },
-		Sinks:      []SinkConfig{{Name: "good", Sink: w.sink, Bytes: 1 << 20}, {Name: "slow", Sink: w.slow, Bytes: 20000}},
-		Record:     func(p *procmon.Process, _ *procmon.Job) bool { return p.UID != 0 },
-		StartAfter: 10 * time.Second, QueueBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler),
+		Sinks:  []SinkConfig{{Name: "good", Sink: w.sink, Bytes: 1 << 20}, {Name: "slow", Sink: w.slow, Bytes: 20000}},
+		Record: func(p *procmon.Process, _ *procmon.Job) bool { return p.UID != 0 },
+		Person: func(uid uint32) bool { return uid >= 1000 }, StartAfter: 10 * time.Second, QueueBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler),
 	}
 	return w
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"procmon"
@@ -74,13 +75,11 @@ func (c *Collector) Flush(ctx context.Context) error {
 
 // settle returns when every record made so far has been written.
 func (c *Collector) settle(ctx context.Context) error {
-	b := &barrier{}
-	b.wg.Add(len(c.outputs))
+	b := &barrier{passed: make(chan struct{})}
+	b.left.Store(int32(len(c.outputs)))
 	c.naming.put(&pending{barrier: b})
-	done := make(chan struct{})
-	go func() { b.wg.Wait(); close(done) }()
 	select {
-	case <-done:
+	case <-b.passed:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("%w: sinks", ErrNotFlushed)
@@ -88,4 +87,13 @@ func (c *Collector) settle(ctx context.Context) error {
 }
 
 // barrier travels through the queues behind the records that it waits for.
-type barrier struct{ wg sync.WaitGroup }
+type barrier struct {
+	left   atomic.Int32 // outputs that it has not passed
+	passed chan struct{}
+}
+
+func (b *barrier) pass() {
+	if b.left.Add(-1) == 0 {
+		close(b.passed)
+	}
+}

@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"time"
@@ -15,6 +16,7 @@ type LiveConfig struct {
 	FinalWait procmon.BootNS // how long an ended process waits for its counters; 0: the source has none
 	Job       func(p *procmon.Process, parent procmon.Job) procmon.Job
 	Record    func(p *procmon.Process, job *procmon.Job) bool // whose runs are recorded
+	Person    func(uid uint32) bool                           // whose processes are recorded anywhere
 	Wall      func(procmon.BootNS) time.Time
 	Alive     func(procmon.ProcessID) bool // asked of a process that ended without counters
 }
@@ -43,8 +45,9 @@ type Live struct {
 	scan      uint64          // number of the census going on or last
 	usageLost uint64
 	unread    uint64 // found alive, and not to be read
+	misreads  uint64 // read too late: recorded without their image
+	liveBytes int    // what live runs hold, about
 	applied   procmon.BootNS
-	unmatched uint64 // exits and finals of processes that are not tracked: excluded ones, mostly
 }
 
 // Change is something that happened to a run.
@@ -60,9 +63,11 @@ type run struct {
 	owned     int            // live processes
 	last      procmon.BootNS // when it lost one last
 	booked    procmon.Usage
-	measured  bool // booked holds something that was measured
-	startSent bool // its start line is out
-	void      bool // it never was: it is not told
+	measured  bool     // booked holds something that was measured
+	startSent bool     // its start line is out
+	void      bool     // it never was: it is not told
+	waiting   *waiting // nil: it waits for no start record
+	cost      int      // bytes that it holds in memory, about
 	name      *naming
 }
 
@@ -192,6 +197,14 @@ func (l *Live) Unread() uint64 {
 	return n
 }
 
+// Misread counts, since the last call, the runs that were read too late, as
+// their process's next image, and are recorded without what was read.
+func (l *Live) Misread() uint64 {
+	n := l.misreads
+	l.misreads = 0
+	return n
+}
+
 func (l *Live) apply(e *procmon.Event) {
 	switch e.Kind {
 	case procmon.EventExec:
@@ -245,6 +258,7 @@ func (l *Live) misread(pr *proc, at procmon.BootNS) {
 	p.Exe, p.Comm, p.Cwd, p.Args, p.ArgsBytes, p.ArgsCount, p.Env = "", "", "", nil, 0, 0, nil
 	p.Missing |= procmon.MissingArgs | procmon.MissingEnv | procmon.MissingExe | procmon.MissingCwd
 	r.Process, r.name = &p, nil
+	l.misreads++
 }
 
 // origin tells from which run a process was started, and its job.
@@ -267,9 +281,28 @@ func (l *Live) begin(p *procmon.Process, parent procmon.RunID, parentJob procmon
 	if !l.cfg.Record(p, &job) {
 		return
 	}
-	r := &run{Run: procmon.Run{Process: p, Parent: parent, Job: job, Start: p.Time, Adopted: adopted}}
+	cost := len(p.Args) + len(p.Env)
+	if l.liveBytes+cost > maxLiveBytes {
+		p = lean(p)
+		cost = len(p.Args)
+	}
+	l.liveBytes += cost
+	r := &run{cost: cost, Run: procmon.Run{Process: p, Parent: parent, Job: job, Start: p.Time, Adopted: adopted}}
 	r.first = l.own(r, p.Run.Process, since)
 	l.open(r)
+}
+
+// maxLiveBytes is what arguments and environments of live runs may hold in
+// memory together; those of further runs are cut.
+const maxLiveBytes = 64 << 20
+
+// lean is a process without its environment, and with the beginning of its
+// arguments only. Their true length stays known.
+func lean(p *procmon.Process) *procmon.Process {
+	q := *p
+	q.Env = nil
+	q.Args = bytes.Clone(p.Args[:min(len(p.Args), 512)])
+	return &q
 }
 
 // open counts a run as one that goes on.
@@ -301,8 +334,7 @@ func (l *Live) fork(child, parent procmon.ProcessID, at procmon.BootNS) {
 func (l *Live) exit(e *procmon.Event) {
 	pr := l.procs[e.Proc.PID]
 	if pr == nil || !pr.id.Same(e.Proc) {
-		l.unmatched++
-		return
+		return // of a process that is not recorded
 	}
 	pr.exited, pr.exitAt, pr.exit = true, e.Time, procmon.ParseWait(e.Wait)
 	if pr.final || l.cfg.FinalWait == 0 {
@@ -312,6 +344,10 @@ func (l *Live) exit(e *procmon.Event) {
 	l.leaving = append(l.leaving, leaving{pr, e.Time + l.cfg.FinalWait})
 }
 
+// worthTelling is the CPU time from which on a process of a person's that belongs
+// to no run is counted as lost usage.
+const worthTelling = 100 * time.Millisecond
+
 // finalSlack is how far the start that counters tell, reckoned back from their
 // arrival, may lie from the process's own.
 const finalSlack = 2 * procmon.TicksPerSecond
@@ -319,7 +355,10 @@ const finalSlack = 2 * procmon.TicksPerSecond
 func (l *Live) finals(e *procmon.Event) {
 	pr := l.procs[e.Proc.PID]
 	if pr == nil || pr.final || !near(pr.id.Start, e.Proc.Start) {
-		l.unmatched++
+		// A user's process can be forked away from its run (CLONE_PARENT).
+		if e.Used.CPU >= worthTelling && l.cfg.Person(e.UID) {
+			l.usageLost++
+		}
 		return
 	}
 	pr.final, pr.finalAt, pr.used = true, e.Time, e.Used

@@ -102,6 +102,7 @@ func (l *Live) end(r *run) {
 		usage := r.booked
 		r.Usage = &usage
 	}
+	l.liveBytes -= r.cost
 	if key := r.Job.Key(); l.jobs[key] > 1 {
 		l.jobs[key]--
 	} else {

@@ -41,6 +41,7 @@ func newStory(t *testing.T, readers int, finals bool) *story {
 			return parent
 		},
 		Record: func(p *procmon.Process, _ *procmon.Job) bool { return p.UID != 0 && p.UID != procmon.NoUID },
+		Person: func(uid uint32) bool { return uid >= 1000 },
 		Wall:   wall,
 		Alive:  func(id procmon.ProcessID) bool { return s.alive[id.PID] },
 	}
@@ -311,5 +312,46 @@ func TestLiveRunsOfJob(t *testing.T) {
 	s.mark(ms(20))
 	if n := s.live.RunsOf(key); n != 0 || len(s.live.jobs) != 0 {
 		t.Errorf("%d runs of the job, want none", n)
+	}
+}
+
+func TestLiveBoundsWhatRunsHold(t *testing.T) {
+	s := newStory(t, 1, false)
+	const runs = 100
+	for i := range runs {
+		p := process(int32(10+i), ms(1), ms(2), 1000, "a")
+		p.Args = make([]byte, 1<<20)
+		p.ArgsBytes = len(p.Args)
+		s.exec(0, ms(2), p)
+	}
+	s.mark(ms(10))
+	if s.live.liveBytes > maxLiveBytes+1<<20 {
+		t.Errorf("live runs hold %d bytes", s.live.liveBytes)
+	}
+	for i := range runs {
+		s.exit(0, ms(20), int32(10+i), 0)
+	}
+	s.live.Apply(&procmon.Event{Kind: procmon.EventMark, Time: ms(30)})
+	for _, c := range s.live.Advance() {
+		if p := c.run.Process; p.ArgsBytes != 1<<20 {
+			t.Fatalf("the true length is lost: %d", p.ArgsBytes)
+		}
+	}
+	if s.live.liveBytes != 0 {
+		t.Errorf("%d bytes are left", s.live.liveBytes)
+	}
+}
+
+func TestLiveCountsProcessesThatWereForkedAway(t *testing.T) {
+	s := newStory(t, 1, true)
+	final := func(uid uint32, cpu int) {
+		s.live.Apply(&procmon.Event{Kind: procmon.EventFinal, Time: ms(5), Proc: procmon.ProcessID{PID: 77}, Used: used(cpu), UID: uid})
+	}
+	final(1000, 3000)
+	final(1000, 1) // not worth telling
+	final(0, 3000) // not a person
+	s.mark(ms(10))
+	if n := s.live.UsageLost(); n != 1 {
+		t.Errorf("lost usage told %d times, want 1", n)
 	}
 }

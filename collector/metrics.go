@@ -16,6 +16,7 @@ type Counts struct {
 	Lost    atomic.Uint64 // events lost, as far as their number is known
 	Gaps    atomic.Uint64 // losses of which the number is not known
 	Unnamed atomic.Uint64 // records that went out before their application was known
+	Misread atomic.Uint64 // runs recorded without their image: read too late
 	Hung    atomic.Uint64 // look-ups that did not come back in time
 	Jobs    atomic.Uint64 // job summaries written
 }
@@ -34,7 +35,7 @@ func (c *Collector) Stats() map[string]uint64 {
 	n := &c.counts
 	return map[string]uint64{
 		"execs": n.Execs.Load(), "runs": n.Runs.Load(), "live_processes": n.Live.Load(), "lost": n.Lost.Load(),
-		"gaps": n.Gaps.Load(), "unnamed": n.Unnamed.Load(), "hung_lookups": n.Hung.Load(), "job_summaries": n.Jobs.Load(),
+		"gaps": n.Gaps.Load(), "unnamed": n.Unnamed.Load(), "hung_lookups": n.Hung.Load(), "job_summaries": n.Jobs.Load(), "misread": n.Misread.Load(),
 	}
 }
 

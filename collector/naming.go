@@ -3,6 +3,7 @@ package collector
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"procmon"
@@ -15,6 +16,8 @@ type naming struct {
 	done    chan struct{} // closed when app and user are set
 	app     procmon.Application
 	user    string
+
+	skipped atomic.Bool // nobody looked: it may be asked again
 
 	taken bool // by a worker; guarded by namer.mu
 	late  bool // given up while a worker had it; guarded by namer.mu
@@ -69,6 +72,7 @@ func (n *namer) ask(p *procmon.Process) *naming {
 	case n.asked <- name:
 	default:
 		name.app = procmon.Application{Kind: procmon.KindUnknown}
+		name.skipped.Store(true)
 		n.counts.Unnamed.Add(1)
 		close(name.done)
 	}
@@ -190,7 +194,9 @@ func (n *namer) work(ctx context.Context) {
 			return
 		}
 		if time.Since(name.asked) >= n.cfg.NamingWait {
-			continue // nobody waits for it any more, and nobody would replace this worker
+			// Nobody waits for it any more, and nobody would replace this worker.
+			name.skipped.Store(true)
+			continue
 		}
 		n.mu.Lock()
 		name.taken = true

@@ -56,7 +56,7 @@ func (o *output) push(it item) {
 		return
 	}
 	if it.barrier != nil {
-		it.barrier.wg.Done()
+		it.barrier.pass()
 		return
 	}
 	if !o.own(&it.record) {
@@ -101,7 +101,7 @@ func (o *output) run(ctx context.Context) {
 			}
 			o.write(ctx, batch)
 			batch = batch[:0]
-			items[i].barrier.wg.Done()
+			items[i].barrier.pass()
 		}
 		o.write(ctx, batch)
 		clear(items)
@@ -113,7 +113,7 @@ func (o *output) run(ctx context.Context) {
 func (o *output) abandon(items []item) {
 	for i := range items {
 		if b := items[i].barrier; b != nil {
-			b.wg.Done()
+			b.pass()
 		} else {
 			o.abandoned++
 		}

@@ -92,13 +92,14 @@ func (r *reloadable) Close() error {
 	return nil
 }
 
-// hostMountNS is the mount namespace of the host's init, 0: not known. This
-// process's own may differ: systemd gives a protected service one in which the
-// same files stand at the same places.
+// hostMountNS is the mount namespace of the host's init. This process's own may
+// differ: systemd gives a protected service one in which the same files stand at
+// the same places. Where init's can't be read, its own is the best guess.
 func hostMountNS() uint64 {
-	link, err := os.Readlink("/proc/1/ns/mnt")
-	if err != nil {
-		return 0
+	for _, pid := range [...]string{"1", "self"} {
+		if link, err := os.Readlink("/proc/" + pid + "/ns/mnt"); err == nil {
+			return procfs.ParseNamespace(link)
+		}
 	}
-	return procfs.ParseNamespace(link)
+	return 0
 }

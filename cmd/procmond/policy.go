@@ -19,6 +19,11 @@ func (s *Settings) records(p *procmon.Process, job *procmon.Job) bool {
 	return !job.None() || p.UID >= uint32(s.MinUID)
 }
 
+// person says whether a user's programs are recorded even outside jobs.
+func (s *Settings) person(uid uint32) bool {
+	return uid >= uint32(s.MinUID) && uid != procmon.NoUID && !slices.Contains(s.ExcludeUIDs, uid)
+}
+
 // envFilter keeps the variables that the mappers want.
 func envFilter() *procfs.EnvFilter {
 	return procfs.NewEnvFilter(append(slices.Clone(jobmap.Env), appmap.Env...)...)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 
 	"procmon/collector"
 )
@@ -24,7 +25,8 @@ const flushTime = 30 * time.Second
 func (d *parts) serve(ctx context.Context, c *collector.Collector) {
 	var servers []*http.Server
 	start := func(l net.Listener, h http.Handler) {
-		s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+		// Short of everything: whoever can connect must not be able to hold much.
+		s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 15 * time.Second, MaxHeaderBytes: 8 << 10}
 		servers = append(servers, s)
 		go func() { _ = s.Serve(l) }() // ends with Close
 	}
@@ -43,7 +45,8 @@ func (d *parts) serve(ctx context.Context, c *collector.Collector) {
 			registry.MustRegister(c)
 			mux := http.NewServeMux()
 			mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-			start(l, mux)
+			const scrapers = 16 // at once
+			start(netutil.LimitListener(l, scrapers), mux)
 		}
 	}
 	<-ctx.Done()

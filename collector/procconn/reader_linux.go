@@ -40,6 +40,7 @@ type reader struct {
 	abandoned atomic.Bool  // another reader has the socket now: end when the read returns
 	ended     atomic.Bool  // the loop has returned
 	told      tally        // what the pump has told of its losses
+	until     uint64       // how far the pump drains its ring this time
 }
 
 // batchSize is how many messages a reader takes at once.

@@ -278,6 +278,12 @@ func (s *Source) drain(emit func(*procmon.Event)) bool {
 			marks[i] = procmon.BootNS(r.handled.Load()) + offset
 		}
 	}
+	// Only what is there now: with no end in sight nothing would ever be marked.
+	for _, readers := range [...][]*reader{s.readers, s.stuck} {
+		for _, r := range readers {
+			r.until = r.ring.head.Load()
+		}
+	}
 	busy := false
 	for {
 		r, b := s.oldest()
@@ -323,7 +329,7 @@ func (s *Source) oldest() (from *reader, record []byte) {
 	for _, readers := range [...][]*reader{s.readers, s.stuck} {
 		for _, r := range readers {
 			b := r.ring.next()
-			if b == nil {
+			if b == nil || r.ring.tail.Load() >= r.until {
 				continue
 			}
 			if rec, _ := decodeRecord(b); from == nil || rec.time < best {

@@ -20,6 +20,7 @@ const (
 	offVersion    = 0
 	offFlag       = 8
 	offCPUVirtual = 72
+	offUID        = 120
 	offElapsed    = 144
 	offUser       = 152
 	offSystem     = 160
@@ -36,6 +37,7 @@ const (
 // taskExit is what taskstats tells when one thread has ended.
 type taskExit struct {
 	TGID    int32
+	UID     uint32        // real user id
 	Last    bool          // no thread of the process is left
 	Elapsed time.Duration // since the process began
 	Used    procmon.Counters
@@ -63,7 +65,7 @@ func parseTaskstats(b []byte) (t taskExit, ok, old bool) {
 	u64 := func(off int) uint64 { return ne.Uint64(s[off:]) }
 	micro := func(off int) time.Duration { return time.Duration(min(u64(off), 1<<52)) * time.Microsecond }
 	t = taskExit{
-		TGID: int32(ne.Uint32(s[offTGID:])), Last: s[offFlag]&flagLast != 0, Elapsed: micro(offTGElapsed),
+		TGID: int32(ne.Uint32(s[offTGID:])), UID: ne.Uint32(s[offUID:]), Last: s[offFlag]&flagLast != 0, Elapsed: micro(offTGElapsed),
 		Used: procmon.Counters{
 			CPU:  time.Duration(min(u64(offCPUVirtual), 1<<62)),
 			User: micro(offUser), System: micro(offSystem),

@@ -78,6 +78,9 @@ func (x *exits) register(buffer int) error {
 	return err
 }
 
+// maxEvents bounds what may wait for the pump.
+const maxEvents = 1 << 17
+
 // run receives until the connection is closed.
 func (x *exits) run(reader int, logger *slog.Logger) {
 	b := newBatch(64, 2048)
@@ -125,10 +128,12 @@ func (x *exits) take(b *batch, n, reader int, g *groups) {
 		if overflow {
 			x.uneven.Add(1)
 		}
-		if done {
+		if done && len(x.events) >= maxEvents {
+			x.uneven.Add(1)
+		} else if done {
 			began := now - min(now, procmon.BootNS(t.Elapsed))
 			x.events = append(x.events, procmon.Event{
-				Kind: procmon.EventFinal, Reader: reader, Time: now, Used: used,
+				Kind: procmon.EventFinal, Reader: reader, Time: now, Used: used, UID: t.UID,
 				Proc: procmon.ProcessID{PID: t.TGID, Start: began.Ticks()},
 			})
 		}

@@ -136,5 +136,11 @@ func (a *Ancestry) find(pid int32, child procmon.Ticks) *member {
 	if err != nil || !older(p.Run.Process.Start) {
 		return nil
 	}
-	return a.note(p)
+	m := a.note(p)
+	if p.Missing&procmon.MissingExe != 0 {
+		// A kernel thread, or a leader that ended before its threads: no exit of it
+		// will be told.
+		delete(a.members, pid)
+	}
+	return m
 }

@@ -15,8 +15,12 @@ type Parser struct {
 	cgroups map[string][]procmon.Cgroup
 }
 
-// maxShared bounds each of a Parser's memories; a full one is begun anew.
-const maxShared = 8192
+// Bounds of each of a Parser's memories; a full one is begun anew. Longer texts
+// are not remembered: few are, and users could fill memory with them.
+const (
+	maxShared     = 4096
+	maxSharedText = 1024
+)
 
 // NewParser makes an empty Parser.
 func NewParser() *Parser {
@@ -83,6 +87,9 @@ func (ps *Parser) setCgroups(p *procmon.Process, b []byte) {
 		p.Missing |= procmon.MissingCgroup
 		return
 	}
+	if len(b) > maxSharedText {
+		return
+	}
 	if len(ps.cgroups) >= maxShared {
 		clear(ps.cgroups)
 	}
@@ -92,6 +99,9 @@ func (ps *Parser) setCgroups(p *procmon.Process, b []byte) {
 func (ps *Parser) text(b []byte) string {
 	if s, ok := ps.texts[string(b)]; ok {
 		return s
+	}
+	if len(b) > maxSharedText {
+		return string(b)
 	}
 	if len(ps.texts) >= maxShared {
 		clear(ps.texts)
