@@ -3,6 +3,7 @@ package appmap
 import (
 	"container/list"
 	"hash/maphash"
+	"strconv"
 	"sync"
 	"time"
 
@@ -52,6 +53,7 @@ func (s *subject) hash(h *maphash.Hash) {
 		h.WriteString(v)
 		h.WriteByte(0)
 	}
+	part(strconv.FormatUint(uint64(s.uid), 36))
 	part(s.exe)
 	part(s.tool)
 	h.WriteByte(byte(s.inv.what))

@@ -19,6 +19,7 @@ const maxEnv = 1024
 
 // subject is what an answer depends on, taken from a process.
 type subject struct {
+	uid     uint32 // whose permissions decide what can be read
 	exe     string // absolute, or empty when it is no file
 	argv    []string
 	cwd     string
@@ -36,7 +37,7 @@ type subject struct {
 // newSubject takes from a process what naming needs. It reads nothing.
 func newSubject(c *catalog, p *procmon.Process, hostNS uint64) *subject {
 	exe, deleted := strings.CutSuffix(p.Exe, " (deleted)")
-	s := &subject{exe: exe, argv: p.Argv(), cwd: p.Cwd, deleted: deleted || p.ExeDeleted}
+	s := &subject{uid: p.UID, exe: exe, argv: p.Argv(), cwd: p.Cwd, deleted: deleted || p.ExeDeleted}
 	for name, value := range p.Environ() {
 		if wanted(name) && len(s.env.names) < maxEnv {
 			s.env.names = append(s.env.names, name)

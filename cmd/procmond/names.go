@@ -79,9 +79,10 @@ func (r *reloadable) reload() error {
 	return nil
 }
 
-// Identify asks the rules in force.
-func (r *reloadable) Identify(ctx context.Context, p *procmon.Process) procmon.Application {
-	return r.mapper.Load().Identify(ctx, p)
+// Identify asks the rules in force, with the permissions of the process's user.
+func (r *reloadable) Identify(ctx context.Context, p *procmon.Process) (app procmon.Application) {
+	asUser(p.UID, p.GID, func() { app = r.mapper.Load().Identify(ctx, p) })
+	return app
 }
 
 // Close closes the rules in force.
