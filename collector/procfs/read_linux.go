@@ -72,6 +72,11 @@ func (r *Reader) Read(pid int32) (*Raw, error) {
 	r.readArgs(dir)
 	r.readEnv(dir)
 	r.readLink(dir, secExe, nameExe, procmon.MissingExe)
+	if r.raw.Missing&procmon.MissingExe != 0 {
+		// The address space may have gone while the arguments were read: they
+		// count as whole only if it was still there afterwards.
+		r.raw.Missing |= procmon.MissingArgs
+	}
 	r.readLink(dir, secCwd, nameCwd, procmon.MissingCwd)
 	r.readLink(dir, secMountNS, nameMountNS, 0)
 	r.readSmall(dir, secCgroup, nameCgroup, procmon.MissingCgroup)
