@@ -17,6 +17,10 @@ type Config struct {
 	CacheSize  int              // answers kept; 0: 4096, negative: none
 	Logger     *slog.Logger     // nil: nothing is logged
 	Now        func() time.Time // nil: time.Now
+
+	// AsUser runs f with a user's permissions on files: Identify looks files up
+	// within it. Nil: with the program's own.
+	AsUser func(uid, gid uint32, f func())
 }
 
 // Bounds of the cache. An answer that rests on files may change with them, so
@@ -48,6 +52,9 @@ type Mapper struct {
 func New(c Config) (*Mapper, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.AsUser == nil {
+		c.AsUser = func(_, _ uint32, f func()) { f() }
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -90,7 +97,8 @@ func (m *Mapper) Identify(ctx context.Context, p *procmon.Process) procmon.Appli
 	} else {
 		s.foreign = true
 	}
-	app := m.name(ctx, s, nil)
+	var app procmon.Application
+	m.config.AsUser(p.UID, p.GID, func() { app = m.name(ctx, s, nil) })
 	if ctx.Err() == nil && s.foreign == foreign {
 		m.cache.put(key, app, now.Add(keepAnswer))
 	}

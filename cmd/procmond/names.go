@@ -68,7 +68,7 @@ func newReloadable(s *Settings, logger *slog.Logger) (*reloadable, error) {
 }
 
 func (r *reloadable) reload() error {
-	m, err := appmap.New(appmap.Config{CatalogDir: r.settings.CatalogDir, MountNS: hostMountNS(), Logger: r.logger})
+	m, err := appmap.New(appmap.Config{CatalogDir: r.settings.CatalogDir, MountNS: hostMountNS(), AsUser: asUser, Logger: r.logger})
 	if err != nil {
 		return fmt.Errorf("%w: %w", errConfig, err)
 	}
@@ -79,10 +79,9 @@ func (r *reloadable) reload() error {
 	return nil
 }
 
-// Identify asks the rules in force, with the permissions of the process's user.
-func (r *reloadable) Identify(ctx context.Context, p *procmon.Process) (app procmon.Application) {
-	asUser(p.UID, p.GID, func() { app = r.mapper.Load().Identify(ctx, p) })
-	return app
+// Identify asks the rules in force.
+func (r *reloadable) Identify(ctx context.Context, p *procmon.Process) procmon.Application {
+	return r.mapper.Load().Identify(ctx, p)
 }
 
 // Close closes the rules in force.

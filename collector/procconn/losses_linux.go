@@ -13,11 +13,9 @@ type tally struct {
 	drops                        uint32
 }
 
-// tellLosses tells what was lost since the last time, at most once a second.
+// tellLosses tells what was lost since the last time. It comes before the marks,
+// so that what is marked is told with its losses.
 func (s *Source) tellLosses(now time.Time, emit func(*procmon.Event)) {
-	if now.Sub(s.toldAt) < time.Second {
-		return
-	}
 	from := s.toldAt
 	s.toldAt = now
 	tell := func(reader, cpu int, where, reason string, n uint64) {

@@ -215,7 +215,6 @@ func (s *Source) pump(ctx context.Context, emit func(*procmon.Event)) error {
 		if busy {
 			last = now
 		}
-		s.tellLosses(now, emit)
 		s.replaceStuck()
 		if err := s.failed(); err != nil {
 			return err
@@ -223,7 +222,6 @@ func (s *Source) pump(ctx context.Context, emit func(*procmon.Event)) error {
 		switch {
 		case ctx.Err() != nil:
 			s.drain(emit)
-			s.tellLosses(now.Add(idle), emit)
 			return nil
 		case now.Sub(last) < settle:
 			time.Sleep(gather)
@@ -295,6 +293,7 @@ func (s *Source) drain(emit func(*procmon.Event)) bool {
 		s.hand(r, &rec, rest, offset, at, wall, emit)
 		r.ring.release(len(b))
 	}
+	s.tellLosses(time.Now(), emit)
 	for i, m := range marks {
 		emit(&procmon.Event{Kind: procmon.EventMark, Reader: i, Time: m - min(m, markSlack)})
 	}

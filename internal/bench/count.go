@@ -7,7 +7,9 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -26,6 +28,7 @@ type line struct {
 	Event   struct{ Dataset string }
 	Process struct {
 		Executable string
+		Name       string
 		Args       []string
 	}
 	User struct{ ID string }
@@ -76,7 +79,9 @@ func (t *tally) add(l *line, wanted map[string]bool, o options) {
 		return
 	}
 	noArgs := len(l.Process.Args) != 2
-	if noArgs && l.HPC.Job.RawID != jobID || !noArgs && l.Process.Args[0] != o.program || strings.Contains(l.Process.Executable, spawnerName) {
+	// A run of which little could be read is known by its name and user.
+	ours := l.HPC.Job.RawID == jobID || (l.Process.Name == filepath.Base(o.program) && l.User.ID == strconv.Itoa(o.uid))
+	if noArgs && !ours || !noArgs && l.Process.Args[0] != o.program || strings.Contains(l.Process.Executable, spawnerName) {
 		return // somebody else's, or a spawner
 	}
 	t.recorded++
@@ -96,7 +101,7 @@ func (t *tally) add(l *line, wanted map[string]bool, o options) {
 		}
 	}
 	need("exe", l.Process.Executable != "")
-	need("uid", l.User.ID == fmt.Sprint(o.uid))
+	need("uid", l.User.ID == strconv.Itoa(o.uid))
 	need("job by cgroup", l.HPC.Job.RawID == jobID && l.HPC.Job.Evidence == "cgroup")
 	if len(l.HPC.Usage) == 0 {
 		t.without["usage"]++
