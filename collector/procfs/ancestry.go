@@ -137,9 +137,8 @@ func (a *Ancestry) find(pid int32, child procmon.Ticks) *member {
 		return nil
 	}
 	m := a.note(p)
-	if p.Missing&procmon.MissingExe != 0 {
-		// A kernel thread, or a leader that ended before its threads: no exit of it
-		// will be told.
+	if p.Missing&procmon.MissingExe != 0 && p.ArgsBytes == 0 && pid != 1 {
+		// A leader that ended before its threads: no exit of it will be told.
 		delete(a.members, pid)
 	}
 	return m
