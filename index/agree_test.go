@@ -79,6 +79,7 @@ func TestSumsAgree(t *testing.T) {
 	histories := []*history{newHistory(rnd, 0.2), newHistory(rnd, 0.2)}
 	histories[1].host = "n2"
 	var late []procmon.Record
+	foreign := 0
 	for range 60 {
 		var batch []procmon.Record
 		for range 1 + rnd.IntN(40) {
@@ -91,7 +92,12 @@ func TestSumsAgree(t *testing.T) {
 				run.End = run.Start.Add(time.Duration(rnd.IntN(60)) * time.Hour)
 			}
 			vague(rnd, &run.Job)
-			batch = append(batch, tell(rnd, h.host, run)...)
+			foreign += forge(rnd, run)
+			told := tell(rnd, h.host, run)
+			if len(told) > 1 && run.Job.Evidence.Proved() && rnd.IntN(4) == 0 { // proved later than it began
+				told[0].Run.Job = claimed(run.Job, run.Job.Account)
+			}
+			batch = append(batch, told...)
 		}
 		late = append(late, batch[rnd.IntN(len(batch)):]...)
 		mustWrite(t, w, batch...)
@@ -113,10 +119,50 @@ func TestSumsAgree(t *testing.T) {
 		t.Errorf("%v runs, want %d", got, runs)
 	}
 	// However vague some of what was told, each job is one.
-	jobs := dump(t, r, "SELECT count(*) AS n FROM t_job WHERE id > 0")[0]["n"].(int64)
+	jobs := dump(t, r, "SELECT count(*) AS n FROM t_job WHERE id > 0 AND claim = -1")[0]["n"].(int64)
 	if most := int64(histories[0].jobs + histories[1].jobs); jobs > most {
 		t.Errorf("%d jobs, want %d at most", jobs, most)
 	}
+	for query, want := range map[string]int64{
+		"SELECT count(*) AS n FROM runs WHERE uid = 65534 AND claim_uid = uid AND job_evidence = 'environ'": int64(foreign),
+		"SELECT count(*) AS n FROM runs WHERE uid = 65534 OR claim_uid = 65534 OR account = 'evil'":         int64(foreign),
+		"SELECT count(*) AS n FROM runs WHERE claim_uid <> uid":                                             0,
+		"SELECT count(*) AS n FROM usage WHERE account = 'evil' AND uid <> 65534":                           0,
+		"SELECT count(*) AS n FROM history WHERE account = 'evil' AND uid <> 65534":                         0,
+		"SELECT count(*) AS n FROM t_step WHERE job NOT IN (SELECT id FROM t_job)":                          0,
+		"SELECT count(*) AS n FROM t_run WHERE step NOT IN (SELECT id FROM t_step)":                         0,
+	} {
+		if got := dump(t, r, query)[0]["n"]; got != want {
+			t.Errorf("%s: %v, want %d", query, got, want)
+		}
+	}
+}
+
+// claimed is a job as a process's environment alone would tell it.
+func claimed(j procmon.Job, account string) procmon.Job {
+	j.SLUID, j.Account, j.Evidence = "", account, procmon.EvidenceEnviron
+	for f, e := range j.By {
+		j.By[f] = min(e, procmon.EvidenceEnviron)
+	}
+	if j.None() {
+		j = procmon.Job{}
+	}
+	return j
+}
+
+// forge lets a run rest on its environment's word, its owner's or somebody
+// else's. It gives how many of the latter it made.
+func forge(rnd *rand.Rand, run *procmon.Run) int {
+	switch rnd.IntN(10) {
+	case 0:
+		run.Job = claimed(run.Job, run.Job.Account)
+	case 1:
+		if j := claimed(run.Job, "evil"); !j.None() {
+			run.Job, run.Process.UID, run.UserName = j, 65534, "nobody"
+			return 1
+		}
+	}
+	return 0
 }
 
 // vague leaves out some of what is known of a job.

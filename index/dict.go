@@ -17,7 +17,7 @@ type cache struct {
 	idents   memo[identKey, *dated]
 	commands memo[[16]byte, *dated]
 	steps    memo[stepKey, int64]
-	jobs     memo[procmon.Job, int64]
+	jobs     memo[claimKey, int64]
 	jobHosts memo[[2]int64, bool]
 	live     map[liveKey]liveState // open runs with a row in t_live; nil: not loaded
 }
@@ -33,7 +33,7 @@ func newCache() cache {
 		idents:   memo[identKey, *dated]{half: some},
 		commands: memo[[16]byte, *dated]{half: many},
 		steps:    memo[stepKey, int64]{half: some},
-		jobs:     memo[procmon.Job, int64]{half: some},
+		jobs:     memo[claimKey, int64]{half: some},
 		jobHosts: memo[[2]int64, bool]{half: some},
 	}
 }
@@ -57,6 +57,10 @@ type (
 	identKey struct {
 		app procmon.Application
 		exe string
+	}
+	claimKey struct {
+		job   procmon.Job
+		claim int64
 	}
 	stepKey struct {
 		job  int64

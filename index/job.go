@@ -6,35 +6,56 @@ import "procmon"
 type jobRow struct {
 	id     int64
 	charge int64
+	claim  int64       // proved, or the uid that claims the job
 	fresh  bool        // nothing is booked to it yet
 	job    procmon.Job // without step, task and evidence of membership
 }
 
 const jobColumns = `scheduler, cluster, raw_id, restart, sluid, job_id, array_job, array_task, het_job, het_offset,
-	owner_uid, owner, account, partition, name, evidence, charge`
+	owner_uid, owner, account, partition, name, evidence, charge, claim`
 
 // jobOf finds or makes the row of a job and adds what j knows of it. It gives
-// 0 for no job.
-func (t *txn) jobOf(j *procmon.Job, host int64) (int64, error) {
+// 0 for no job. Claim is proved or the uid on whose word alone it is the job.
+func (t *txn) jobOf(j *procmon.Job, host, claim int64) (int64, error) {
 	if j.None() {
 		return 0, nil
 	}
 	facts := bounded(*j)
 	facts.Step, facts.Task, facts.Conflict, facts.Evidence = "", "", "", 0
 	facts.By[procmon.JobStep], facts.By[procmon.JobTask] = 0, 0
-	id, ok := t.w.cache.jobs.get(facts)
+	k := claimKey{facts, claim}
+	id, ok := t.w.cache.jobs.get(k)
 	if !ok {
-		row, err := t.findJob(&facts, host)
-		if err == nil {
-			err = t.mergeJob(row, &facts)
-		}
+		row, err := t.learnJob(&facts, host, claim)
 		if err != nil {
 			return 0, err
 		}
 		id = row.id
-		t.w.cache.jobs.put(facts, id)
+		t.w.cache.jobs.put(k, id)
 	}
 	return id, t.jobHost(id, host)
+}
+
+// learnJob finds or makes a job's row and adds what j knows.
+func (t *txn) learnJob(j *procmon.Job, host, claim int64) (row *jobRow, err error) {
+	if claim != proved {
+		if row, err = t.ownedJob(j, host, claim); err != nil {
+			return nil, err
+		}
+		if row != nil && j.SLUID != row.job.SLUID {
+			j = new(*j)
+			j.SLUID = "" // it names the proved row to others
+		}
+	}
+	if row == nil {
+		if row, err = t.findJob(j, host, claim); err != nil {
+			return nil, err
+		}
+	}
+	if err := t.mergeJob(row, j); err != nil {
+		return nil, err
+	}
+	return row, t.adoptClaims(row, host)
 }
 
 // bounded cuts what a user's environment may have made long, before it is
@@ -64,13 +85,14 @@ func (t *txn) jobHost(job, host int64) error {
 
 // findJob finds the row that j belongs to, or makes one. A job may be known by
 // its SLUID first and by its number later, and its cluster or restart count
-// may become known later too: then the row found is given the better key.
-func (t *txn) findJob(j *procmon.Job, host int64) (*jobRow, error) {
-	byKey, err := t.jobExactly(j, host)
+// may become known later too: then the row found is given the better key. All
+// of it is of the same claim.
+func (t *txn) findJob(j *procmon.Job, host, claim int64) (*jobRow, error) {
+	byKey, err := t.jobExactly(j, host, claim)
 	if err != nil {
 		return nil, err
 	}
-	bySLUID, err := t.jobBySLUID(j)
+	bySLUID, err := t.jobBySLUID(j, claim)
 	if err != nil {
 		return nil, err
 	}
@@ -84,9 +106,9 @@ func (t *txn) findJob(j *procmon.Job, host int64) (*jobRow, error) {
 	}
 	if j.RawID != "" {
 		// On one host, one of two clusters being unknown, the same number is the same job.
-		loose, err := t.jobWhere(`raw_id = ? AND restart = ? AND (cluster IS NULL OR ? = '')
+		loose, err := t.jobWhere(`raw_id = ? AND claim = ? AND restart = ? AND (cluster IS NULL OR ? = '')
 			AND EXISTS (SELECT 1 FROM t_job_host WHERE job = id AND host = ?) ORDER BY id DESC LIMIT 1`,
-			clean(j.RawID), j.Restart, j.Cluster, host)
+			clean(j.RawID), claim, j.Restart, j.Cluster, host)
 		if err != nil || loose != nil {
 			if err == nil {
 				err = t.rekeyJob(loose, j)
@@ -94,9 +116,9 @@ func (t *txn) findJob(j *procmon.Job, host int64) (*jobRow, error) {
 			return loose, err
 		}
 	}
-	id, err := t.insert("INSERT INTO t_job (raw_id, restart, cluster, sluid, evidence, charge) VALUES (?, ?, ?, ?, 0, 0)",
-		known(j.RawID), j.Restart, known(j.Cluster), known(j.SLUID))
-	row := &jobRow{id: id, fresh: true}
+	id, err := t.insert("INSERT INTO t_job (claim, raw_id, restart, cluster, sluid, evidence, charge) VALUES (?, ?, ?, ?, ?, 0, 0)",
+		claim, known(j.RawID), j.Restart, known(j.Cluster), known(j.SLUID))
+	row := &jobRow{id: id, fresh: true, claim: claim}
 	if j.Restart > 0 { // what was the newest one of its number is not any more
 		t.w.cache.jobs.clear()
 	}
@@ -107,24 +129,24 @@ func (t *txn) findJob(j *procmon.Job, host int64) (*jobRow, error) {
 // jobExactly finds a job by its key. When it is not known how often it was
 // requeued, that is its newest life on this host: a process that emptied its
 // environment tells no count, its siblings do.
-func (t *txn) jobExactly(j *procmon.Job, host int64) (*jobRow, error) {
+func (t *txn) jobExactly(j *procmon.Job, host, claim int64) (*jobRow, error) {
 	if j.RawID != "" && j.Restart == 0 && j.By[procmon.JobRestart] == 0 {
-		row, err := t.jobWhere(`raw_id = ? AND ifnull(cluster, '') = ? AND EXISTS (SELECT 1 FROM t_job_host WHERE job = id AND host = ?)
-			ORDER BY restart DESC LIMIT 1`, clean(j.RawID), clean(j.Cluster), host)
+		row, err := t.jobWhere(`raw_id = ? AND claim = ? AND ifnull(cluster, '') = ? AND EXISTS (SELECT 1 FROM t_job_host WHERE job = id AND host = ?)
+			ORDER BY restart DESC LIMIT 1`, clean(j.RawID), claim, clean(j.Cluster), host)
 		if row != nil || err != nil {
 			return row, err
 		}
 	}
-	return t.jobWhere("raw_id = ? AND restart = ? AND ifnull(cluster, '') = ?", clean(j.RawID), j.Restart, clean(j.Cluster))
+	return t.jobWhere("raw_id = ? AND claim = ? AND restart = ? AND ifnull(cluster, '') = ?", clean(j.RawID), claim, j.Restart, clean(j.Cluster))
 }
 
 // jobBySLUID finds a job by its SLUID, unless its number is another one.
-func (t *txn) jobBySLUID(j *procmon.Job) (*jobRow, error) {
+func (t *txn) jobBySLUID(j *procmon.Job, claim int64) (*jobRow, error) {
 	if j.SLUID == "" {
 		return nil, nil
 	}
-	return t.jobWhere("sluid = ? AND (raw_id IS NULL OR ? IN ('', raw_id)) ORDER BY raw_id IS NULL LIMIT 1",
-		clean(j.SLUID), clean(j.RawID))
+	return t.jobWhere("sluid = ? AND claim = ? AND (raw_id IS NULL OR ? IN ('', raw_id)) ORDER BY raw_id IS NULL LIMIT 1",
+		clean(j.SLUID), claim, clean(j.RawID))
 }
 
 // rekeyJob gives a row what j knows of its key.
@@ -158,7 +180,7 @@ func (t *txn) jobWhere(where string, args ...any) (*jobRow, error) {
 	j := &row.job
 	var s [13]*string
 	ok, err := t.get("SELECT id, "+jobColumns+" FROM t_job WHERE "+where, args, &row.id,
-		&s[0], &s[1], &s[2], &restart, &s[3], &s[4], &s[5], &s[6], &s[7], &s[8], &uid, &s[9], &s[10], &s[11], &s[12], &evidence, &row.charge)
+		&s[0], &s[1], &s[2], &restart, &s[3], &s[4], &s[5], &s[6], &s[7], &s[8], &uid, &s[9], &s[10], &s[11], &s[12], &evidence, &row.charge, &row.claim)
 	if err != nil || !ok {
 		return nil, err
 	}
@@ -211,7 +233,7 @@ func (t *txn) summary(r *procmon.Record) error {
 	if err != nil {
 		return err
 	}
-	job, err := t.jobOf(&s.Job, host)
+	job, err := t.jobOf(&s.Job, host, proved)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,9 @@ func job(e procmon.Evidence, change func(*procmon.Job)) procmon.Job {
 func TestJobFields(t *testing.T) {
 	base := func(j *procmon.Job) { j.RawID, j.ID, j.Cluster = "9", "9", "c1" }
 	account := func(e procmon.Evidence, a string) procmon.Job {
-		return job(e, func(j *procmon.Job) { base(j); j.Account = a })
+		j := job(e, func(j *procmon.Job) { base(j); j.Account = a })
+		j.Evidence = max(e, procmon.EvidenceCgroup) // in the job for sure, whoever tells the account
+		return j
 	}
 	sluid := func(j *procmon.Job) { j.SLUID, j.Cluster = "s000000000000A", "c1" }
 	for _, tt := range []struct {

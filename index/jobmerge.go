@@ -122,6 +122,8 @@ func (t *txn) foldJob(from, to *jobRow) error {
 			return err
 		}
 	}
+	t.folds++
+	to.fresh = false
 	t.recharged(to.id, from.charge, to.charge)
 	return t.mergeJob(to, &from.job)
 }

@@ -131,8 +131,14 @@ func (t *txn) goOn(r *procmon.Record, row *runRow) error {
 	if row.flags&flagOpen == 0 || r.Phase == procmon.Start {
 		return nil
 	}
-	if _, err := t.jobOf(&r.Run.Job, row.host); err != nil { // more may be known by now
+	folds := t.folds
+	if _, err := t.jobOf(&r.Run.Job, row.host, claimOf(r.Run)); err != nil { // more may be known by now
 		return err
+	}
+	if t.folds > folds { // the run's own job may be among those moved
+		if _, err := t.get("SELECT step FROM t_run WHERE id = ?", []any{row.id}, &row.step); err != nil {
+			return err
+		}
 	}
 	when, diff := row.tell(r)
 	t.book(row, when, diff)

@@ -40,7 +40,7 @@ func (t *txn) newRun(r *procmon.Record, start int64) (row *runRow, err error) {
 	if row.user, err = t.user(p.UID, run.UserName); err != nil {
 		return nil, err
 	}
-	job, err := t.jobOf(&run.Job, row.host)
+	job, err := t.jobOf(&run.Job, row.host, claimOf(run))
 	if err != nil {
 		return nil, err
 	}

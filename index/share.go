@@ -35,9 +35,10 @@ func (w *Writer) JobShare(ctx context.Context, key procmon.JobKey) (procmon.JobS
 }
 
 // jobByKey finds a job as its key names it; one known by its SLUID only is
-// keyed by that.
+// keyed by that. What a user only
+// claims to be of the job is left out.
 func (t *txn) jobByKey(key procmon.JobKey, host int64) (*jobRow, error) {
-	return t.jobWhere(`(raw_id = ?1 AND restart = ?2 OR sluid = ?1 AND raw_id IS NULL) AND (?3 = '' OR cluster IS NULL OR cluster = ?3)
+	return t.jobWhere(`claim = -1 AND (raw_id = ?1 AND restart = ?2 OR sluid = ?1 AND raw_id IS NULL) AND (?3 = '' OR cluster IS NULL OR cluster = ?3)
 		ORDER BY ifnull(cluster, '') = ?3 DESC, EXISTS (SELECT 1 FROM t_job_host WHERE job = id AND host = ?4) DESC, id DESC LIMIT 1`,
 		clean(key.RawID), key.Restart, clean(key.Cluster), host)
 }

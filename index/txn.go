@@ -11,6 +11,7 @@ type txn struct {
 	w        *Writer
 	usage    map[usageKey]*sums
 	recharge map[int64]map[int64]bool // jobs whose charge changed, with the charges concerned
+	folds    int                      // how many jobs became one with another
 }
 
 // do runs work in one transaction. A cancelled context keeps it from

@@ -49,9 +49,10 @@ CREATE TABLE t_job (
   partition  TEXT,
   name       TEXT,
   evidence   INTEGER NOT NULL,      -- four bits a field, in the order of procmon.JobField
-  charge     INTEGER NOT NULL
+  charge     INTEGER NOT NULL,
+  claim      INTEGER NOT NULL DEFAULT -1 -- the uid on whose word alone it is this job; -1: it is proved
 );
-CREATE UNIQUE INDEX t_job_key ON t_job (raw_id, restart, ifnull(cluster, '')) WHERE raw_id IS NOT NULL;
+CREATE UNIQUE INDEX t_job_key ON t_job (raw_id, restart, ifnull(cluster, ''), claim) WHERE raw_id IS NOT NULL;
 CREATE INDEX t_job_said ON t_job (job_id) WHERE job_id IS NOT NULL;
 CREATE INDEX t_job_sluid ON t_job (sluid) WHERE sluid IS NOT NULL;
 
@@ -256,6 +257,7 @@ SELECT
   (r.id - r.parent) / 1e6 AS parent_start,
   r.flags >> 3 & 1 AS command_cut,
   j.sluid AS sluid,
+  nullif(j.claim, -1) AS claim_uid,
   i.image AS image,
   nullif(rtrim(
     CASE WHEN r.missing & 1 THEN 'stat,' ELSE '' END || CASE WHEN r.missing & 2 THEN 'status,' ELSE '' END ||
@@ -304,7 +306,8 @@ SELECT
   g.write AS write_bytes,
   (g.day * 86400000 + g.first) / 1e3 AS first,
   (g.day * 86400000 + g.last) / 1e3 AS last,
-  j.sluid AS sluid
+  j.sluid AS sluid,
+  nullif(j.claim, -1) AS claim_uid
 FROM t_usage g
 JOIN t_host h ON h.id = g.host
 JOIN t_user u ON u.id = g.user
@@ -363,7 +366,8 @@ SELECT
   t.cpus AS cpus,
   t.gpus AS gpus,
   t.begin / 1e6 AS start,
-  t.done / 1e6 AS "end"
+  t.done / 1e6 AS "end",
+  nullif(j.claim, -1) AS claim_uid
 FROM t_job j
 JOIN t_job_host t ON t.job = j.id
 JOIN t_host h ON h.id = t.host;
