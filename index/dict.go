@@ -195,6 +195,9 @@ func (t *txn) command(line []byte, day int64) (int64, error) {
 		}
 		t.w.cache.commands.put(k, d)
 	}
+	if t.w.used != nil { // or a Prune that goes on would take it for one of no run
+		t.w.used.add(d.id)
+	}
 	return d.id, t.touch("UPDATE t_command SET day = ? WHERE id = ?", d, day)
 }
 

@@ -3,18 +3,19 @@ package index
 import (
 	"context"
 	"fmt"
-	"time"
 )
 
 // pruneStep is how many rows one transaction of Prune looks at or deletes: few
 // enough that a Write never waits long behind it.
 const pruneStep = 2000
 
-// Prune forgets what Options say is old or too much: single runs first, the
-// oldest first, then whole days of usage and history. It works in many short
-// transactions, between which Write goes on, and gives space back to the file
-// system. Call it every few minutes.
+// Prune forgets what Options say is old, and then, where the file is still too
+// large, what is least needed: see fit. It works in many short transactions,
+// between which Write goes on, and gives space back to the file system. Call it
+// every few minutes.
 func (w *Writer) Prune(ctx context.Context) error {
+	w.pruning.Lock()
+	defer w.pruning.Unlock()
 	now := w.opts.Now()
 	if w.opts.KeepRuns > 0 {
 		if err := w.pruneRuns(ctx, now.Add(-w.opts.KeepRuns).UnixMicro()); err != nil {
@@ -51,7 +52,7 @@ func (w *Writer) repeat(ctx context.Context, step func(*txn) (done bool, err err
 func (w *Writer) pruneRuns(ctx context.Context, before int64) error {
 	changed := false
 	err := w.repeat(ctx, func(t *txn) (bool, error) {
-		n, err := t.deleteRuns(before)
+		n, err := t.deleteRuns(before, pruneStep)
 		changed = changed || n > 0
 		return n < pruneStep, err
 	})
@@ -61,11 +62,11 @@ func (w *Writer) pruneRuns(ctx context.Context, before int64) error {
 	return w.pruneCommands(ctx, before)
 }
 
-// deleteRuns deletes the oldest runs before a time, as many as one step may.
-func (t *txn) deleteRuns(before int64) (int64, error) {
+// deleteRuns deletes the oldest runs before a time, limit at most.
+func (t *txn) deleteRuns(before, limit int64) (int64, error) {
 	var last *int64
 	_, err := t.get(`SELECT max(id) FROM (SELECT id FROM t_run WHERE id < ? AND flags & 1 = 0 ORDER BY id LIMIT ?)`,
-		[]any{before, pruneStep}, &last)
+		[]any{before, limit}, &last)
 	if err != nil || last == nil {
 		return 0, err
 	}
@@ -179,69 +180,6 @@ func (w *Writer) pruneNames(ctx context.Context, day int64) error {
 		_, err := t.exec("DELETE FROM t_job_host WHERE job NOT IN (SELECT id FROM t_job)")
 		return err
 	})
-}
-
-// fit deletes the oldest until the file is within Options.MaxBytes.
-func (w *Writer) fit(ctx context.Context, now time.Time) error {
-	for w.opts.MaxBytes > 0 {
-		size, err := w.size(ctx)
-		if err != nil || size <= w.opts.MaxBytes {
-			return err
-		}
-		shrunk, err := w.shrink(ctx, now)
-		if err != nil {
-			return err
-		}
-		if err := w.vacuum(ctx); err != nil {
-			return err
-		}
-		if !shrunk {
-			w.opts.Logger.Warn("index: it is larger than allowed although only today's sums are left", "bytes", size, "max_bytes", w.opts.MaxBytes)
-			return nil
-		}
-	}
-	return nil
-}
-
-// shrink deletes some of the oldest runs, or when there are none, the oldest
-// day of usage but not today's.
-func (w *Writer) shrink(ctx context.Context, now time.Time) (bool, error) {
-	const steps = 5
-	var runs, usage int64
-	var last int64
-	for range steps {
-		if err := w.do(ctx, func(t *txn) error {
-			n, err := t.deleteRuns(now.UnixMicro())
-			runs += n
-			if err == nil {
-				_, err = t.get("SELECT ifnull(max(value), 0) FROM t_meta WHERE key = 'runs_from'", nil, &last)
-			}
-			return err
-		}); err != nil {
-			return false, err
-		}
-	}
-	if runs > 0 {
-		return true, w.pruneCommands(ctx, last)
-	}
-	err := w.do(ctx, func(t *txn) (err error) {
-		usage, err = t.deleteUsage(dayOf(now.UnixMicro()))
-		return err
-	})
-	if err != nil || usage == 0 {
-		return false, err
-	}
-	return true, w.pruneNames(ctx, dayOf(now.UnixMicro()))
-}
-
-// size is what the file's used pages take.
-func (w *Writer) size(ctx context.Context) (bytes int64, err error) {
-	err = w.do(ctx, func(t *txn) error {
-		_, err := t.get(`SELECT (p.page_count - f.freelist_count) * s.page_size
-			FROM pragma_page_count p, pragma_freelist_count f, pragma_page_size s`, nil, &bytes)
-		return err
-	})
-	return bytes, err
 }
 
 // vacuum gives free pages back to the file system, some at a time, and then

@@ -39,6 +39,10 @@ type Writer struct {
 	stmts map[string]*sql.Stmt // of conn, by their text
 	cache cache
 	line  []byte // the command line in the making
+	used  idSet  // texts that runs refer to, while Prune collects them; else nil
+	full  bool   // there is no room for new texts
+
+	pruning sync.Mutex // held by the one Prune at a time
 }
 
 // Open opens the index for writing, and makes or migrates it where needed. The
@@ -151,7 +155,7 @@ func (w *Writer) Write(ctx context.Context, records []procmon.Record) error {
 		bad = nil
 		for i := range records {
 			var refused *refusal
-			switch err := tx.record(&records[i]); {
+			switch err := tx.store(i, &records[i]); {
 			case errors.As(err, &refused):
 				bad = append(bad, err)
 			case err != nil:
