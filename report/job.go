@@ -42,14 +42,14 @@ type JobDetail struct {
 const mostRows = 1000
 
 // jobKey names one job of an index; nil is NULL.
-type jobKey struct{ cluster, rawID, sluid, restart any }
+type jobKey struct{ cluster, rawID, sluid, restart, claim any }
 
 // key adds the conditions of one job.
 func (s *statement) key(k *jobKey) {
 	for _, c := range []struct {
 		name  string
 		value any
-	}{{"raw_job_id", k.rawID}, {"sluid", k.sluid}, {"cluster", k.cluster}, {"restart", k.restart}} {
+	}{{"raw_job_id", k.rawID}, {"sluid", k.sluid}, {"cluster", k.cluster}, {"restart", k.restart}, {"claim_uid", k.claim}} {
 		if c.value == nil {
 			s.add(" AND " + c.name + " IS NULL")
 		} else {
@@ -100,21 +100,21 @@ func (r *JobReport) find(ctx context.Context, db Querier) (keys []jobKey, err er
 	s := new(statement)
 	s.add(`SELECT scheduler, cluster, job_id, raw_job_id, sluid, restart, job_name, account, partition,
 		json_group_array(DISTINCT ` + person + `), json_group_array(DISTINCT host), min("first"), max("last"),
-		sum(runs), sum(failed), sum(cpu_seconds), nullif(max(max_rss_bytes), 0), sum(read_bytes), sum(write_bytes)
+		sum(runs), sum(failed), sum(cpu_seconds), nullif(max(max_rss_bytes), 0), sum(read_bytes), sum(write_bytes), claim_uid
 		FROM usage WHERE `)
 	s.filter(Filter{Job, []string{r.ID}})
-	s.add(` GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9 ORDER BY 12, 4, 6`)
+	s.add(` GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, claim_uid ORDER BY 12, 4, 6`)
 	jobs, restarted, clusters := 0, false, map[string]bool{}
-	err = each(ctx, db, s, len(factColumnsOfJob), func(raw []any) error {
+	err = each(ctx, db, s, len(factColumnsOfJob)+1, func(raw []any) error {
 		jobs++
 		restarted = restarted || toInt(raw[5]) > 0
 		clusters[toText(raw[1])] = true
 		if len(r.Jobs) == MaxJobs {
 			return nil
 		}
-		keys = append(keys, jobKey{cluster: raw[1], rawID: raw[3], sluid: raw[4], restart: raw[5]})
+		keys = append(keys, jobKey{cluster: raw[1], rawID: raw[3], sluid: raw[4], restart: raw[5], claim: raw[len(raw)-1]})
 		facts := Grid{Columns: factColumnsOfJob}
-		row, err := facts.values(raw)
+		row, err := facts.values(raw[:len(raw)-1])
 		facts.Rows = [][]any{row}
 		r.Jobs = append(r.Jobs, JobDetail{Facts: facts})
 		return err

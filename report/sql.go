@@ -14,7 +14,7 @@ const (
 
 // The columns that both views have.
 const (
-	factColumns = `host, user, uid, cluster, job_id, raw_job_id, sluid, restart, step_id, account, partition, application, version, kind, executable`
+	factColumns = `host, user, uid, cluster, job_id, raw_job_id, sluid, restart, claim_uid, step_id, account, partition, application, version, kind, executable`
 	sumColumns  = `runs, failed, cpu_seconds, elapsed_seconds, max_rss_bytes, read_bytes, write_bytes, "first", "last"`
 )
 
