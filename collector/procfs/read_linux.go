@@ -27,6 +27,7 @@ type Reader struct {
 	raw     Raw
 	env     []byte // kept variables of the process being read
 	scratch []byte
+	last    byte // of the arguments read so far
 }
 
 // Longest of the small files that is read; the rest is cut. A cgroup file has
@@ -69,7 +70,8 @@ func (r *Reader) Read(pid int32) (*Raw, error) {
 	if errno != 0 {
 		return nil, goneOr("open /proc/"+strconv.Itoa(int(pid)), errno)
 	}
-	r.readArgs(dir)
+	r.last = 0
+	rest := r.readArgs(dir)
 	r.readEnv(dir)
 	r.readLink(dir, secExe, nameExe, procmon.MissingExe)
 	if r.raw.Missing&procmon.MissingExe != 0 {
@@ -82,6 +84,9 @@ func (r *Reader) Read(pid int32) (*Raw, error) {
 	r.readSmall(dir, secCgroup, nameCgroup, procmon.MissingCgroup)
 	r.readSmall(dir, secStat, nameStat, procmon.MissingStat)
 	r.readSmall(dir, secStatus, nameStatus, procmon.MissingStatus)
+	if rest >= 0 {
+		r.countRest(dir, rest)
+	}
 	closeFD(dir)
 	if raw.Missing&procmon.MissingStatus != 0 {
 		return nil, ErrGone // reaped between the open and the reads; whose it was is not known
@@ -100,41 +105,67 @@ var (
 	nameStatus  = []byte("status\x00")
 )
 
-// readArgs reads the whole argument list, keeps its beginning, and counts.
-func (r *Reader) readArgs(dir int) {
+// readArgs reads the argument list up to what is kept of it. A longer one stays
+// open, to be counted when everything else is read: it takes its time.
+func (r *Reader) readArgs(dir int) (rest int) {
 	fd, errno := openat(dir, nameArgs, unix.O_RDONLY|unix.O_CLOEXEC)
 	if errno != 0 {
 		r.raw.Missing |= procmon.MissingArgs
-		return
+		return -1
 	}
-	start, last := len(r.raw.buf), byte(0)
-	for r.raw.ArgsBytes < maxArea {
-		dst, keep := r.scratch, false
-		if room := r.maxArgs - (len(r.raw.buf) - start); room > 0 {
-			dst, keep = r.raw.buf[len(r.raw.buf):len(r.raw.buf)+room], true
-		}
-		n, errno := read(fd, dst)
+	start := len(r.raw.buf)
+	for r.maxArgs > len(r.raw.buf)-start {
+		n, errno := read(fd, r.raw.buf[len(r.raw.buf):start+r.maxArgs])
 		if n == 0 || errno != 0 {
 			break
 		}
-		r.raw.ArgsBytes += n
-		for _, c := range dst[:n] {
-			if c == 0 {
-				r.raw.ArgsCount++
-			}
-		}
-		last = dst[n-1]
-		if keep {
-			r.raw.buf = r.raw.buf[:len(r.raw.buf)+n]
-		}
-	}
-	closeFD(fd)
-	if last != 0 {
-		r.raw.ArgsCount++
+		r.countArgs(r.raw.buf[len(r.raw.buf) : len(r.raw.buf)+n])
+		r.raw.buf = r.raw.buf[:len(r.raw.buf)+n]
 	}
 	r.raw.size[secArgs] = uint32(len(r.raw.buf) - start)
 	if r.raw.ArgsBytes == 0 {
 		r.raw.Missing |= procmon.MissingArgs // a zombie's is empty; since Linux 5.18 a process has one argument at least
+	}
+	if len(r.raw.buf)-start < r.maxArgs {
+		closeFD(fd)
+		r.endArgs()
+		return -1
+	}
+	return fd
+}
+
+// countRest counts what was not kept of a long argument list, and looks whether
+// the process outlived that.
+func (r *Reader) countRest(dir, fd int) {
+	for r.raw.ArgsBytes < maxArea {
+		n, errno := read(fd, r.scratch)
+		if n == 0 || errno != 0 {
+			break
+		}
+		r.countArgs(r.scratch[:n])
+	}
+	closeFD(fd)
+	r.endArgs()
+	_, _, errno := unix.Syscall6(unix.SYS_READLINKAT, uintptr(dir), uintptr(unsafe.Pointer(&nameExe[0])), uintptr(unsafe.Pointer(&r.scratch[0])), maxLink, 0, 0)
+	if errno != 0 {
+		r.raw.Missing |= procmon.MissingArgs
+	}
+}
+
+func (r *Reader) countArgs(b []byte) {
+	r.raw.ArgsBytes += len(b)
+	for _, c := range b {
+		if c == 0 {
+			r.raw.ArgsCount++
+		}
+	}
+	r.last = b[len(b)-1]
+}
+
+// endArgs counts a last argument that lacks its NUL.
+func (r *Reader) endArgs() {
+	if r.last != 0 {
+		r.raw.ArgsCount++
 	}
 }
 
