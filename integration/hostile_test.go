@@ -220,9 +220,11 @@ func (h *hostile) cgroup(t *testing.T) {
 			}
 			t.Skipf("can't make a cgroup here: %v", err)
 		}
-		for at := dir; at != root; at = filepath.Dir(at) {
-			t.Cleanup(func() { syscall.Rmdir(at) })
-		}
+		t.Cleanup(func() { // the innermost first
+			for at := dir; at != root; at = filepath.Dir(at) {
+				syscall.Rmdir(at)
+			}
+		})
 		script := `echo $$ > "$1/cgroup.procs" || exit 1; exec setpriv --reuid "$2" --regid "$3" --clear-groups /bin/true "$4"`
 		output(t, exec.CommandContext(t.Context(), "sh", "-c", script, "sh", dir, fmt.Sprint(h.f.alice.uid), fmt.Sprint(h.f.alice.gid), tag))
 		l := h.one(t, tag)
