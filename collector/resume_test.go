@@ -214,3 +214,46 @@ func TestCollectorClearsJobsAwayWithoutShares(t *testing.T) {
 		}
 	})
 }
+
+func TestCollectorStopAppliesWhatIsHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.start()
+		w.flush()
+		w.run(10, "a", time.Millisecond) // no mark has passed it when the stop comes
+		if err := w.end(); err != nil {
+			t.Error(err)
+		}
+		w.want(w.sink, "whole a = a of alice")
+	})
+}
+
+func TestCollectorSpreadsStartRecords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const runs = maxStarts + maxStarts/2
+		w := newWorld(t)
+		w.cfg.Sinks = []SinkConfig{{Name: "good", Sink: w.sink, Bytes: 1 << 26}}
+		census := &fakeCensus{}
+		for i := range runs {
+			now := w.source.clock.Now()
+			p := process(int32(100+i), now, now, 1000, "a")
+			p.Run.Exec, p.Time = 0, w.source.clock.Wall(now)
+			census.found = append(census.found, p)
+		}
+		w.cfg.Census = census
+		w.start()
+		most, before := 0, 0
+		for range 20 {
+			time.Sleep(time.Second)
+			synctest.Wait()
+			n := len(w.sink.lines())
+			most, before = max(most, n-before), n
+		}
+		if before != runs || most > maxStarts {
+			t.Errorf("%d start records of %d, up to %d in a second", before, runs, most)
+		}
+		if err := w.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}

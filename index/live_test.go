@@ -116,3 +116,21 @@ func TestLiveUnreadable(t *testing.T) {
 		t.Error(err, diff)
 	}
 }
+
+// TestLiveStartIsToldOnce: a start record may be written after its run was saved
+// as one without, and before a kill.
+func TestLiveStartIsToldOnce(t *testing.T) {
+	w := mustOpen(t, testOptions(t))
+	silent := alive(1)
+	silent.Silent = true
+	for _, want := range []bool{true, false} {
+		if err := w.SaveLive(t.Context(), []procmon.LiveRun{silent}, t0); err != nil {
+			t.Fatal(err)
+		}
+		runs, _, err := w.Live(t.Context())
+		if err != nil || len(runs) != 1 || runs[0].Silent != want {
+			t.Fatalf("%+v, %v; want one run, silent %v", runs, err, want)
+		}
+		mustWrite(t, w, telling(procmon.Start, open(1), t0))
+	}
+}
