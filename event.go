@@ -13,6 +13,8 @@ const (
 	EventMark                        // Reader has handed on everything before Time
 	EventFound                       // Process was found alive at Time, by a census
 	EventCensus                      // a census is complete: what it did not find is gone
+	EventExited                      // all processes of Run have exited, one at least is not reaped: Usage and Wait so far
+	EventOver                        // Run is over: Usage and Wait are final
 )
 
 // Event is what a source hands on. Events of one reader come in the order of
@@ -23,9 +25,15 @@ type Event struct {
 	Time    BootNS // when the kernel made it
 	Proc    ProcessID
 	Parent  ProcessID // EventFork
-	Wait    uint32    // EventExit: as wait(2) has it
+	Wait    uint32    // EventExit, EventExited, EventOver with Waited: as wait(2) has it
 	Used    Counters  // EventFinal: over the whole life of Proc
 	UID     uint32    // EventFinal: real user id
 	Process *Process  // EventExec, EventFound; never written to again
 	Loss    *Loss     // EventLost
+
+	// Of sources that keep the books of runs themselves.
+	Run    RunID              // EventExited, EventOver
+	Usage  Usage              // EventExited, EventOver
+	Waited bool               // Wait is known: the run's first process ended and did not exec
+	Books  map[RunID]struct{} // EventCensus: the runs that are not over; nil: the source keeps no books
 }

@@ -124,6 +124,7 @@ type Process struct {
 	GID        uint32
 	LoginUID   uint32 // audit login uid, NoUID when unset or unread
 	MountNS    uint64 // inode of the mount namespace, 0: not read
+	PIDNS      uint64 // inode of the pid namespace, 0: not read
 	Comm       string
 	Exe        string // without " (deleted)"
 	ExeDeleted bool   // the file was unlinked or replaced by then
@@ -133,10 +134,12 @@ type Process struct {
 	ArgsBytes int    // the true length of the argument list in bytes
 	ArgsCount int    // the true number of arguments
 	Env       []byte // NUL-separated, only the variables that mapping needs
+	EnvBytes  int    // the true length of the whole environment, 0: not told
 
 	Cgroups   []Cgroup
 	Ancestors []Ancestor // nearest first, 16 at most
 
+	Owner   RunID    // the run that the process belonged to until this execve, or to which it belongs when found alive; zero: the source keeps no books
 	Before  Counters // used by this process before this image
 	Read    BootNS   // when reading it was done: an execve before that may be the one that was read; 0: not told
 	NoExec  bool     // forked and never exec'ed since (PF_FORKNOEXEC); only of processes found alive

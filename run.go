@@ -22,6 +22,7 @@ func ParseWait(status uint32) Exit {
 type Usage struct {
 	User, System time.Duration // CPU time; the sum is as exact as the source, the split is by ticks
 	MaxRSS       uint64        // bytes, of the largest process
+	RSSBound     bool          // MaxRSS may have been reached by an earlier image of that process: it is an upper bound
 	Read, Write  uint64        // bytes to and from storage
 }
 
@@ -38,12 +39,13 @@ type Run struct {
 	Job         Job
 	Application Application
 
-	Start   time.Time // the execve; for an adopted run the start of its process
-	End     time.Time // zero while it goes on
-	Exit    *Exit     // nil: goes on, was replaced by another execve, or not known
-	Usage   *Usage    // nil: not known
-	Adopted bool      // found alive: it began before procmon looked
-	Unknown bool      // it ended while procmon did not look: end, exit and usage are what was last known
+	Start       time.Time // the execve; for an adopted run the start of its process
+	End         time.Time // zero while it goes on
+	Exit        *Exit     // nil: goes on, was replaced by another execve, or not known
+	Usage       *Usage    // nil: not known
+	Adopted     bool      // found alive: it began before procmon looked
+	Provisional bool      // not reaped in time: usage and end are those at its exit
+	Unknown     bool      // it ended while procmon did not look: end, exit and usage are what was last known
 }
 
 // Elapsed is the time from start to end, 0 while it goes on.
@@ -74,6 +76,9 @@ func runHash(boot string, id RunID) [sha256.Size]byte {
 const (
 	LossBuffer   = "buffer full"     // the kernel had no room in the source's buffer (ENOBUFS)
 	LossVanished = "vanished"        // gone before it could be read
+	LossRing     = "ring full"       // the kernel had no room in the source's ring
+	LossMissed   = "recursion miss"  // the kernel skipped a hook because it ran already on that CPU
+	LossCap      = "cap"             // more at once than the source's tables hold
 	LossStuck    = "unreadable"      // alive, but the kernel makes whoever reads it wait
 	LossQueue    = "queue full"      // a stage behind the source fell behind
 	LossStopped  = "not running"     // no daemon looked between From and To
