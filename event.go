@@ -28,12 +28,14 @@ type Event struct {
 	Wait    uint32    // EventExit, EventExited, EventOver with Waited: as wait(2) has it
 	Used    Counters  // EventFinal: over the whole life of Proc
 	UID     uint32    // EventFinal: real user id
-	Process *Process  // EventExec, EventFound; never written to again
+	Process *Process  // EventExec, EventFound, EventExited, EventOver; never written to again
 	Loss    *Loss     // EventLost
 
 	// Of sources that keep the books of runs themselves.
-	Run    RunID              // EventExited, EventOver
+	Run    RunID              // EventExited, EventOver; Process, then, is what is known of it without its execve
 	Usage  Usage              // EventExited, EventOver
+	Ended  BootNS             // EventExited, EventOver: when its last process exited or exec'ed
 	Waited bool               // Wait is known: the run's first process ended and did not exec
+	Untold bool               // EventOver: there was no room to tell its execve
 	Books  map[RunID]struct{} // EventCensus: the runs that are not over; nil: the source keeps no books
 }

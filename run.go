@@ -26,6 +26,34 @@ type Usage struct {
 	Read, Write  uint64        // bytes to and from storage
 }
 
+// Since is what was used between an earlier reading of a process's counters
+// and c.
+func (c Counters) Since(earlier Counters) Usage {
+	cpu := max(0, c.CPU-earlier.CPU)
+	user, system := max(0, c.User-earlier.User), max(0, c.System-earlier.System)
+	if ticks := user + system; ticks > 0 {
+		// The tick only samples: it says how the exact time is split.
+		user = time.Duration(float64(cpu) * float64(user) / float64(ticks))
+	} else {
+		user = cpu
+	}
+	return Usage{
+		User: user, System: cpu - user, MaxRSS: c.MaxRSS,
+		Read: c.Read - min(c.Read, earlier.Read), Write: c.Write - min(c.Write, earlier.Write),
+	}
+}
+
+// Add joins what two processes of one run used.
+func (u *Usage) Add(o Usage) {
+	u.User += o.User
+	u.System += o.System
+	if o.MaxRSS > u.MaxRSS {
+		u.MaxRSS, u.RSSBound = o.MaxRSS, o.RSSBound
+	}
+	u.Read += o.Read
+	u.Write += o.Write
+}
+
 // CPU is user and system time together.
 func (u *Usage) CPU() time.Duration { return u.User + u.System }
 

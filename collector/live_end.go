@@ -74,7 +74,7 @@ func (l *Live) leave(pr *proc, used procmon.Counters, at procmon.BootNS) {
 	}
 	if used != pr.since {
 		r.measured = true
-		r.booked = book(r.booked, pr.since, used)
+		r.booked.Add(used.Since(pr.since))
 	} else if pr.final {
 		r.measured = true
 	}
@@ -111,22 +111,4 @@ func (l *Live) end(r *run) {
 	if !r.void {
 		l.changes = append(l.changes, Change{run: r, ended: true})
 	}
-}
-
-// book adds what a process used between two readings of its counters.
-func book(u procmon.Usage, since, used procmon.Counters) procmon.Usage {
-	cpu := max(0, used.CPU-since.CPU)
-	user, system := max(0, used.User-since.User), max(0, used.System-since.System)
-	if ticks := user + system; ticks > 0 {
-		// The tick only samples: it says how the exact time is split.
-		user = time.Duration(float64(cpu) * float64(user) / float64(ticks))
-	} else {
-		user = cpu
-	}
-	u.User += user
-	u.System += cpu - user
-	u.MaxRSS = max(u.MaxRSS, used.MaxRSS)
-	u.Read += used.Read - min(used.Read, since.Read)
-	u.Write += used.Write - min(used.Write, since.Write)
-	return u
 }
