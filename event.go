@@ -13,8 +13,9 @@ const (
 	EventMark                        // Reader has handed on everything before Time
 	EventFound                       // Process was found alive at Time, by a census
 	EventCensus                      // a census is complete: what it did not find is gone
-	EventExited                      // all processes of Run have exited, one at least is not reaped: Usage and Wait so far
-	EventOver                        // Run is over: Usage and Wait are final
+	EventExited                      // all processes of Run have exited; EventOver follows when they are reaped, or soon
+	EventOver                        // Run is over: Usage and Wait are final, or those at its exit when it is Provisional
+	EventUntold                      // the source had no room to tell something: what is alive is to be found out anew
 )
 
 // Event is what a source hands on. Events of one reader come in the order of
@@ -25,17 +26,19 @@ type Event struct {
 	Time    BootNS // when the kernel made it
 	Proc    ProcessID
 	Parent  ProcessID // EventFork
-	Wait    uint32    // EventExit, EventExited, EventOver with Waited: as wait(2) has it
+	Wait    uint32    // EventExit, EventOver with Waited: as wait(2) has it
 	Used    Counters  // EventFinal: over the whole life of Proc
 	UID     uint32    // EventFinal: real user id
-	Process *Process  // EventExec, EventFound, EventExited, EventOver; never written to again
+	Process *Process  // EventExec, EventFound, EventOver; never written to again
 	Loss    *Loss     // EventLost
 
 	// Of sources that keep the books of runs themselves.
-	Run    RunID              // EventExited, EventOver; Process, then, is what is known of it without its execve
-	Usage  Usage              // EventExited, EventOver
-	Ended  BootNS             // EventExited, EventOver: when its last process exited or exec'ed
-	Waited bool               // Wait is known: the run's first process ended and did not exec
-	Untold bool               // EventOver: there was no room to tell its execve
-	Books  map[RunID]struct{} // EventCensus: the runs that are not over; nil: the source keeps no books
+	Run         RunID              // EventExited, EventOver; Process, then, is what is known of it without its execve
+	Usage       Usage              // EventOver
+	Ended       BootNS             // EventOver: when its last process exited or exec'ed
+	Waited      bool               // Wait is known: the run's first process ended and did not exec
+	Untold      bool               // EventOver: there was no room to tell its execve, on CPU
+	Provisional bool               // EventOver: not reaped in time; another one follows when it is
+	CPU         int                // EventOver: where it began, -1: not known
+	Books       map[RunID]struct{} // EventCensus: the runs that are not over; nil: the source keeps no books
 }

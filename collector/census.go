@@ -34,22 +34,39 @@ func (c *Collector) census(ctx context.Context, stages *sync.WaitGroup) {
 				}
 			})
 		}
-		err := c.cfg.Census.Scan(ctx, func(at procmon.BootNS, p *procmon.Process) {
-			batch = append(batch,
-				procmon.Event{Kind: procmon.EventFound, Reader: reader, Time: at, Process: p},
-				procmon.Event{Kind: procmon.EventMark, Reader: reader, Time: at})
-			if len(batch) >= 256 {
-				hand(false)
-			}
-		})
+		owners, err := c.owners()
+		if err == nil {
+			err = c.cfg.Census.Scan(ctx, func(at procmon.BootNS, p *procmon.Process) {
+				p.Owner = owners[p.Run.Process]
+				batch = append(batch,
+					procmon.Event{Kind: procmon.EventFound, Reader: reader, Time: at, Process: p},
+					procmon.Event{Kind: procmon.EventMark, Reader: reader, Time: at})
+				if len(batch) >= 256 {
+					hand(false)
+				}
+			})
+		}
+		end := procmon.Event{Kind: procmon.EventCensus, Reader: reader, Time: c.cfg.Clock.Now()}
+		if err == nil && c.books != nil {
+			end.Books, err = c.books.Runs()
+		}
 		failed = err != nil && ctx.Err() == nil
 		if failed {
 			c.cfg.Logger.Error("what is alive could not be found out; it is tried again", "error", err)
 		} else {
-			batch = append(batch, procmon.Event{Kind: procmon.EventCensus, Reader: reader, Time: c.cfg.Clock.Now()})
+			batch = append(batch, end)
 		}
 		hand(true)
 	})
+}
+
+// owners asks the books to which runs live processes belong; nil: there are no
+// books.
+func (c *Collector) owners() (map[procmon.ProcessID]procmon.RunID, error) {
+	if c.books == nil {
+		return nil, nil
+	}
+	return c.books.Owners()
 }
 
 // call runs f between two events of the loop, and waits for it.

@@ -51,6 +51,8 @@ type Collector struct {
 	outputs []*output
 	losses  lossBook
 	counts  Counts
+	books   Books       // nil: the source keeps none
+	kept    *kept       // nil, likewise
 	calls   chan func() // run by the loop between events
 
 	pendingStart []*waiting // began and without a start record, oldest first
@@ -77,6 +79,9 @@ func New(cfg Config) *Collector {
 	}
 	if cfg.Source.Finals() {
 		live.FinalWait = procmon.BootNS(cfg.FinalWait)
+	}
+	if c.books, live.Books = cfg.Source.(Books); live.Books {
+		c.kept = &kept{books: c.books}
 	}
 	c.live = NewLive(live)
 	for _, s := range cfg.Sinks {
@@ -121,11 +126,17 @@ func (c *Collector) Run(ctx context.Context, drain time.Duration) error {
 		}
 		err = errors.Join(err, o.Sink.Close())
 	}
+	if c.kept != nil {
+		c.kept.flush()
+	}
 	return err
 }
 
 // resume takes up what an earlier collector left.
 func (c *Collector) resume(ctx context.Context) error {
+	if err := c.resumeBooks(ctx); err != nil {
+		return err
+	}
 	if c.cfg.Store == nil {
 		return nil
 	}
@@ -150,7 +161,7 @@ func (c *Collector) resume(ctx context.Context) error {
 		}
 		c.naming.put(&pending{run: r, name: c.naming.ask(r.Process), phase: endPhase(!others[i].Silent), boot: r.Process.Boot, at: now})
 	}
-	if !seen.IsZero() {
+	if !seen.IsZero() && (c.books == nil || !c.books.Continues()) {
 		c.losses.add(procmon.Loss{CPU: -1, From: seen, To: now, Reason: procmon.LossStopped, Where: c.cfg.Capture})
 	}
 	return nil
@@ -196,6 +207,9 @@ func (c *Collector) loop(ctx, sourceCtx context.Context, failed <-chan error, st
 			clear(buf)
 		case now := <-tick.C:
 			c.tell(now)
+			if c.kept != nil {
+				c.kept.flush()
+			}
 			c.rescan = c.unseen.Swap(false) || c.rescan
 			if c.rescan && !c.scanning {
 				c.rescan = false
@@ -220,6 +234,8 @@ func (c *Collector) apply(events []procmon.Event) {
 		case procmon.EventLost:
 			c.losses.add(*e.Loss)
 			c.rescan = c.rescan || asksForCensus(e.Loss.Reason)
+		case procmon.EventUntold:
+			c.rescan = true
 		case procmon.EventExec:
 			c.counts.Execs.Add(1)
 			c.live.Apply(e)
@@ -257,7 +273,13 @@ func (c *Collector) take(changes []Change) {
 		if r.name == nil || r.name.skipped.Load() {
 			r.name = c.naming.ask(r.Process)
 		}
-		c.naming.put(&pending{run: r.Run, name: r.name, phase: endPhase(r.startSent), boot: c.cfg.Boot, at: r.End})
+		c.naming.put(&pending{run: r.Run, name: r.name, phase: endPhase(r.startSent), boot: c.cfg.Boot, at: r.End, receipt: c.receipt(r)})
+	}
+	for _, u := range c.live.Untold() {
+		c.losses.count(procmon.LossRing, c.cfg.Capture, u.CPU, 1, c.cfg.Clock.Wall(u.At))
+	}
+	if ids := c.live.Settled(); len(ids) > 0 {
+		c.kept.add(ids...)
 	}
 	if n := c.live.UsageLost(); n > 0 {
 		c.losses.count(procmon.LossUsage, c.cfg.Capture, -1, n, time.Now())

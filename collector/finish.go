@@ -58,7 +58,7 @@ func (c *Collector) Flush(ctx context.Context) error {
 	until := c.cfg.Clock.Now()
 	for {
 		applied := false
-		c.call(ctx, func() { c.advance(); applied = c.live.Applied() > until })
+		c.call(ctx, func() { c.advance(); applied = c.live.Applied() > until && c.live.Exiting() > until })
 		if applied {
 			break
 		}

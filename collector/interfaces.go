@@ -60,6 +60,9 @@ type Store interface {
 	// SaveLive keeps the live runs. Everything that happened until known is in
 	// them, or in records that were written.
 	SaveLive(ctx context.Context, runs []procmon.LiveRun, known time.Time) error
+	// Recorded says of each run, given by its process and its start, whether it
+	// has its last record.
+	Recorded(ctx context.Context, pids []int32, starts []time.Time) ([]bool, error)
 	// LastSeen is what the last SaveLive called known; zero: there was none.
 	LastSeen(ctx context.Context) (time.Time, error)
 }

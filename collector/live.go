@@ -14,6 +14,7 @@ import (
 type LiveConfig struct {
 	Readers   int            // of the source
 	FinalWait procmon.BootNS // how long an ended process waits for its counters; 0: the source has none
+	Books     bool           // the source keeps the books of runs: it tells when one is over
 	Job       func(p *procmon.Process, parent procmon.Job) procmon.Job
 	Record    func(p *procmon.Process, job *procmon.Job) bool // whose runs are recorded
 	Person    func(uid uint32) bool                           // whose processes are recorded anywhere
@@ -33,14 +34,19 @@ type Live struct {
 	held  []procmon.Event
 
 	procs   map[int32]*proc
-	jobs    map[procmon.JobKey]int // live runs of each job
+	runs    map[procmon.RunID]*run     // with Books: those that go on
+	closed  map[procmon.RunID]struct{} // with Books: not over, and nothing more is told of them
+	jobs    map[procmon.JobKey]int     // live runs of each job
 	leaving []leaving
 	expired procmon.BootNS // when leaving was last looked through
 	changes []Change
 	told    bool // changes were returned by the last Advance
 
-	restored  []*run          // of an earlier collector, until the first census is complete
-	seen      procmon.BootNS  // when that one surely still looked
+	restored  []*run         // of an earlier collector, until the first census is complete
+	seen      procmon.BootNS // when that one surely still looked
+	untold    []Untold
+	settled   []procmon.RunID
+	exiting   []*run          // with Books: exited, in that order, and not over when they were appended
 	orphans   []procmon.Event // found, forked, and their parent not known yet
 	scan      uint64          // number of the census going on or last
 	usageLost uint64
@@ -99,6 +105,7 @@ func NewLive(cfg LiveConfig) *Live {
 	l := &Live{
 		cfg: cfg, marks: make([]procmon.BootNS, cfg.Readers+1),
 		procs: map[int32]*proc{}, jobs: map[procmon.JobKey]int{},
+		runs: map[procmon.RunID]*run{}, closed: map[procmon.RunID]struct{}{},
 	}
 	l.marks[cfg.Readers] = never
 	return l
@@ -172,8 +179,9 @@ func (l *Live) Drain() []Change {
 // Applied is the time up to which everything is applied.
 func (l *Live) Applied() procmon.BootNS { return l.applied }
 
-// Processes is the number of processes that belong to runs.
-func (l *Live) Processes() int { return len(l.procs) }
+// Processes is the number of processes that belong to runs; of runs, when the
+// source keeps their books.
+func (l *Live) Processes() int { return len(l.procs) + len(l.runs) }
 
 // Held is the number of events that wait for a mark.
 func (l *Live) Held() int { return len(l.held) }
@@ -219,12 +227,20 @@ func (l *Live) apply(e *procmon.Event) {
 		l.found(e)
 	case procmon.EventCensus:
 		l.settle(e)
+	case procmon.EventExited:
+		l.exited(e)
+	case procmon.EventOver:
+		l.over(e)
 	}
 }
 
 // exec begins a run and takes its process from the run that had it.
 func (l *Live) exec(e *procmon.Event) {
 	p := e.Process
+	if l.cfg.Books {
+		l.execBooked(p)
+		return
+	}
 	pr := l.procs[p.Run.Process.PID]
 	if pr != nil && !pr.id.Same(p.Run.Process) {
 		l.lost(pr, e.Time) // its exit was not seen
@@ -235,7 +251,9 @@ func (l *Live) exec(e *procmon.Event) {
 	}
 	parent, job := l.origin(p, pr)
 	if pr != nil {
-		l.misread(pr, e.Time)
+		if pr.run.first == pr {
+			l.misread(pr.run, e.Time)
+		}
 		l.leave(pr, p.Before, e.Time)
 	}
 	l.begin(p, parent, job, p.Before, false)
@@ -245,9 +263,8 @@ func (l *Live) exec(e *procmon.Event) {
 // came before the earlier image was wholly read, what was read may be the later
 // image: an adopted run then never was, and of another one only the process and
 // its user are known.
-func (l *Live) misread(pr *proc, at procmon.BootNS) {
-	r := pr.run
-	if r.first != pr || r.Process.Read < at {
+func (l *Live) misread(r *run, at procmon.BootNS) {
+	if r.Process.Read < at {
 		return
 	}
 	if r.Adopted && r.Process.Run.Exec == 0 {
@@ -275,11 +292,14 @@ func (l *Live) origin(p *procmon.Process, pr *proc) (parent procmon.RunID, job p
 	return parent, job
 }
 
-// begin makes a run of a process, if its runs are recorded.
-func (l *Live) begin(p *procmon.Process, parent procmon.RunID, parentJob procmon.Job, since procmon.Counters, adopted bool) {
+// begin makes a run of a process; nil: its runs are not recorded.
+func (l *Live) begin(p *procmon.Process, parent procmon.RunID, parentJob procmon.Job, since procmon.Counters, adopted bool) *run {
 	job := l.cfg.Job(p, parentJob)
 	if !l.cfg.Record(p, &job) {
-		return
+		if l.cfg.Books {
+			l.closed[p.Run] = struct{}{}
+		}
+		return nil
 	}
 	cost := len(p.Args) + len(p.Env)
 	if l.liveBytes+cost > maxLiveBytes {
@@ -288,8 +308,13 @@ func (l *Live) begin(p *procmon.Process, parent procmon.RunID, parentJob procmon
 	}
 	l.liveBytes += cost
 	r := &run{cost: cost, Run: procmon.Run{Process: p, Parent: parent, Job: job, Start: p.Time, Adopted: adopted}}
-	r.first = l.own(r, p.Run.Process, since)
+	if l.cfg.Books {
+		l.runs[p.Run] = r
+	} else {
+		r.first = l.own(r, p.Run.Process, since)
+	}
 	l.open(r)
+	return r
 }
 
 // maxLiveBytes is what arguments and environments of live runs may hold in

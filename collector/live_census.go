@@ -16,6 +16,12 @@ func (l *Live) Restore(runs []procmon.LiveRun, seen procmon.BootNS) {
 	for i := range runs {
 		r := &run{Run: runs[i].Run, booked: runs[i].Booked, startSent: !runs[i].Silent}
 		r.measured = r.booked != procmon.Usage{}
+		if l.cfg.Books {
+			l.runs[r.Process.Run] = r
+			l.restored = append(l.restored, r)
+			l.open(r)
+			continue
+		}
 		for _, o := range runs[i].Owned {
 			pr := l.own(r, o.ID, o.Since)
 			pr.unmet = true
@@ -33,6 +39,10 @@ func (l *Live) Restore(runs []procmon.LiveRun, seen procmon.BootNS) {
 // found joins a process that is alive to the run that it belongs to, or makes
 // it a run whose beginning was not seen.
 func (l *Live) found(e *procmon.Event) {
+	if l.cfg.Books {
+		l.foundBooked(e)
+		return
+	}
 	p := e.Process
 	pr := l.procs[p.Run.Process.PID]
 	if p.Missing&procmon.MissingStat != 0 { // alive, and that is all that can be said
@@ -84,6 +94,10 @@ func sameImage(a, b *procmon.Process) bool {
 // settle closes a census: children whose parents it did not meet, saved runs
 // that are gone, processes whose exit was lost.
 func (l *Live) settle(e *procmon.Event) {
+	if l.cfg.Books {
+		l.settleBooked(e)
+		return
+	}
 	for i := range l.orphans {
 		l.adoptOrphan(&l.orphans[i])
 	}
@@ -152,6 +166,12 @@ func (l *Live) Snapshot() []procmon.LiveRun {
 			runs = append(runs, procmon.LiveRun{Run: pr.run.Run, Booked: pr.run.booked, Silent: !pr.run.startSent})
 		}
 		runs[i].Owned = append(runs[i].Owned, procmon.Owned{ID: pr.id, Since: pr.since})
+	}
+	for id, r := range l.runs {
+		if id == r.Process.Run { // not under the id of books begun anew
+			first := procmon.Owned{ID: id.Process, Since: r.Process.Before}
+			runs = append(runs, procmon.LiveRun{Run: r.Run, Booked: r.booked, Silent: !r.startSent, Owned: []procmon.Owned{first}})
+		}
 	}
 	for i := range runs {
 		slices.SortFunc(runs[i].Owned, func(a, b procmon.Owned) int { return cmp.Compare(a.ID.PID, b.ID.PID) })

@@ -87,13 +87,17 @@ func (l *Live) leave(pr *proc, used procmon.Counters, at procmon.BootNS) {
 	}
 }
 
+// began is when a run began: found alive, when its process did.
+func began(id procmon.RunID) procmon.BootNS {
+	if id.Exec != 0 {
+		return id.Exec
+	}
+	return id.Process.Start.BootNS()
+}
+
 func (l *Live) end(r *run) {
 	// By the kernel's clock: the time of day may have been set meanwhile.
-	id := r.Process.Run
-	began := id.Exec
-	if began == 0 {
-		began = id.Process.Start.BootNS()
-	}
+	began := began(r.Process.Run)
 	r.End = r.Start
 	if r.last > began {
 		r.End = r.Start.Add(time.Duration(r.last - began))

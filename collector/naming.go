@@ -31,6 +31,7 @@ type pending struct {
 	boot    string
 	at      time.Time
 	barrier *barrier // set: no record
+	receipt *receipt
 }
 
 // Bounds of the naming stage.
@@ -83,6 +84,7 @@ func (n *namer) ask(p *procmon.Process) *naming {
 func (n *namer) put(p *pending) {
 	if !n.offer(p) {
 		n.losses.count(procmon.LossQueue, "naming", -1, 1, p.at)
+		p.receipt.lose()
 	}
 }
 
@@ -150,7 +152,7 @@ func (n *namer) hand(ctx context.Context, p *pending) {
 			n.counts.Unnamed.Add(1)
 		}
 	}
-	n.deliver(item{record: procmon.Record{Time: p.at, Boot: p.boot, Phase: p.phase, Run: &run}})
+	n.deliver(item{record: procmon.Record{Time: p.at, Boot: p.boot, Phase: p.phase, Run: &run}, receipt: p.receipt})
 }
 
 // wait says whether the name came in time.

@@ -21,6 +21,7 @@ type SinkConfig struct {
 type item struct {
 	record  procmon.Record
 	barrier *barrier
+	receipt *receipt // of a run's last record; nil: nobody waits for it
 }
 
 // maxBatch is the most records that a sink is given at once.
@@ -59,6 +60,7 @@ func (o *output) push(it item) {
 		it.barrier.pass()
 		return
 	}
+	it.receipt.pass()
 	if !o.own(&it.record) {
 		o.losses.count(procmon.LossQueue, o.Name, -1, 1, it.record.Time)
 	}
@@ -94,16 +96,17 @@ func (o *output) run(ctx context.Context) {
 			continue
 		}
 		batch = batch[:0]
+		first := 0 // of the items that are in batch
 		for i := range items {
 			if items[i].barrier == nil {
 				batch = append(batch, items[i].record)
 				continue
 			}
-			o.write(ctx, batch)
-			batch = batch[:0]
+			o.write(ctx, batch, items[first:i])
+			batch, first = batch[:0], i+1
 			items[i].barrier.pass()
 		}
-		o.write(ctx, batch)
+		o.write(ctx, batch, items[first:])
 		clear(items)
 		clear(batch)
 	}
@@ -140,11 +143,19 @@ func (o *output) linger(ctx context.Context) {
 	}
 }
 
-// write gives a batch to the sink until it is taken or lost.
-func (o *output) write(ctx context.Context, batch []procmon.Record) {
-	if len(batch) == 0 {
+// write gives a batch to the sink until it is taken or lost, and passes the
+// receipts of its items.
+func (o *output) write(ctx context.Context, batch []procmon.Record, items []item) {
+	if len(batch) == 0 || !o.offer(ctx, batch) {
 		return
 	}
+	for i := range items {
+		items[i].receipt.pass()
+	}
+}
+
+// offer gives a batch to the sink; false: time was up before it was taken.
+func (o *output) offer(ctx context.Context, batch []procmon.Record) bool {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 15*time.Second) {
 		err := o.Sink.Write(ctx, batch)
 		if err == nil {
@@ -152,7 +163,7 @@ func (o *output) write(ctx context.Context, batch []procmon.Record) {
 				o.failing = false
 				o.logger.Info("sink works again", "sink", o.Name)
 			}
-			return
+			return true
 		}
 		var lost *procmon.LostError
 		if errors.As(err, &lost) {
@@ -163,7 +174,7 @@ func (o *output) write(ctx context.Context, batch []procmon.Record) {
 				}
 			}
 			o.logger.Error("sink lost records", "sink", o.Name, "error", err)
-			return
+			return true
 		}
 		if !o.failing {
 			o.failing = true
@@ -173,7 +184,7 @@ func (o *output) write(ctx context.Context, batch []procmon.Record) {
 		case <-time.After(wait):
 		case <-ctx.Done():
 			o.abandoned += len(batch)
-			return
+			return false
 		}
 	}
 }

@@ -97,7 +97,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"nothing like it", "qqqqqqqqqqqqqq = 1\n", nil, []string{":1", `"procmond config" lists the keys`}},
 		{"wrong type", "cluster = 1.5\n", nil, []string{":1", "cluster", "want a string"}},
 		{"bad value", "[index]\n\nmax_bytes = \"lots\"\n", nil, []string{":3", "index.max_bytes", `"lots"`, "2GiB"}},
-		{"bad choice", "source = \"magic\"\n", nil, []string{":1", "source", "auto, procconn"}},
+		{"bad choice", "source = \"magic\"\n", nil, []string{":1", "source", "auto, bpf, procconn"}},
 		{"not TOML", "cluster = \n", nil, []string{"procmond.toml:1"}},
 		{"twice", "cluster = \"a\"\ncluster = \"b\"\n", nil, []string{"procmond.toml:2", "cluster"}},
 		{"bad flag value", "", []string{"--start-after", "soon"}, []string{"--start-after", `"soon"`, "10s"}},

@@ -105,6 +105,13 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer, getenv func(string) (stri
 			{Name: "config", Usage: "print the configuration in force, and where each value came from", Action: with(func(_ *cli.Context, l *loaded) error {
 				return printConfig(stdout, l)
 			})},
+			{Name: "detach", Usage: "end what a stopped daemon left in the kernel to go on watching", Action: with(func(_ *cli.Context, l *loaded) error {
+				said, err := detach(l.BPFPin)
+				if err == nil {
+					_, err = io.WriteString(stdout, said)
+				}
+				return err
+			})},
 			{Name: "flush", Usage: "ask the running daemon to write all that it has seen so far", Action: with(func(c *cli.Context, l *loaded) error {
 				return ask(c.Context, l.Settings, "flush", stdout)
 			})},

@@ -22,3 +22,5 @@ func readProcess(int32, int) (*procmon.Process, error) { return nil, needsLinux(
 func asUser(_, _ uint32, f func()) { f() }
 
 func needsLinux() error { return fmt.Errorf("%w: procmond needs Linux", errNotPossible) }
+
+func detach(string) (string, error) { return "", needsLinux() }

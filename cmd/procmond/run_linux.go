@@ -16,7 +16,6 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"procmon/collector"
-	"procmon/collector/procconn"
 	"procmon/collector/procfs"
 	"procmon/collector/syslog"
 	"procmon/index"
@@ -36,7 +35,7 @@ type parts struct {
 	host     string
 	boot     string
 
-	source *procconn.Source
+	source source
 	census *procfs.Census
 	jobs   *jobmap.Registry
 	apps   *reloadable
@@ -52,9 +51,6 @@ func runDaemon(ctx context.Context, s *Settings, stderr io.Writer) (err error) {
 	runtime.GOMAXPROCS(runtime.NumCPU() + 4)
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // memory is scarcer on a compute node than this little CPU time
-	}
-	if err := schedule(s.Realtime); err != nil {
-		d.logger.Warn("priority can't be raised; under load more programs will vanish unread", "error", err)
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
 	if err := d.open(ctx); err != nil {
@@ -101,10 +97,7 @@ func (d *parts) open(ctx context.Context) error {
 		return err
 	}
 	env := envFilter()
-	if d.source, err = procconn.Open(procconn.Config{
-		Proc: "/proc", Boot: d.boot, Env: env, MaxArgs: int(s.ArgsBytes), BufferBytes: int(s.BufferBytes),
-		RingBytes: ringBytes, Realtime: s.Realtime != "off", Logger: d.logger,
-	}); err != nil {
+	if d.source, err = openSource(s, d.boot, s.BPFPin, d.logger); err != nil {
 		return fmt.Errorf("%w: %w; run \"procmond check\"", errNotPossible, err)
 	}
 	if d.census, err = procfs.NewCensus("/proc", d.boot, env, int(s.ArgsBytes)); err != nil {
@@ -153,7 +146,7 @@ func (d *parts) config() collector.Config {
 	s := d.settings
 	users := &userNames{}
 	cfg := collector.Config{
-		Host: d.host, Boot: d.boot, Version: version, Capture: procconn.Name,
+		Host: d.host, Boot: d.boot, Version: version, Capture: d.source.Name(),
 		Source: d.source, Census: d.census, Clock: procfs.Clock{},
 		Jobs:       jobmap.New(jobmap.Config{Cluster: s.Cluster, Facts: d.jobs, SlurmSlice: s.SlurmSlice}),
 		Identifier: d.apps, UserName: users.name, JobEnds: d.jobs,

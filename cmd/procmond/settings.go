@@ -33,6 +33,9 @@ type Settings struct {
 	BufferBytes size
 	Realtime    string
 
+	BPFPin       string
+	BPFRingBytes size
+
 	MetricsAddress string
 	ControlSocket  string
 	CatalogDir     string
@@ -49,6 +52,7 @@ func defaults() *Settings {
 		IndexMaxBytes: 2 << 30, Group: "procmon",
 		SyslogAddress: "auto", SyslogSchema: "ecs", SyslogSpool: "/var/lib/procmon/spool", SyslogSpoolBytes: 256 << 20,
 		BufferBytes: 64 << 20, Realtime: "readers",
+		BPFPin: "/sys/fs/bpf/procmon", BPFRingBytes: 16 << 20,
 		MetricsAddress: "off", ControlSocket: "/run/procmon/procmond.sock",
 		CatalogDir: "/etc/procmon/catalog.d", JobsDir: "/run/procmon/jobs",
 	}
@@ -65,7 +69,7 @@ type setting struct {
 // table lists every setting, in the order in which they are shown.
 func (s *Settings) table() []setting {
 	return []setting{
-		{"source", "how programs are seen: procconn, or auto for the best that this node has", oneOf(&s.Source, "auto", "procconn")},
+		{"source", "how programs are seen: bpf, procconn, or auto: bpf where the kernel can, else procconn", oneOf(&s.Source, "auto", "bpf", "procconn")},
 		{"cluster", "name of the cluster; empty: as the scheduler says", text(&s.Cluster)},
 		{"exclude_uids", "users whose programs are never recorded, by real user id", &s.ExcludeUIDs},
 		{"min_uid", "outside jobs, programs of lower user ids are not recorded", &s.MinUID},
@@ -87,6 +91,8 @@ func (s *Settings) table() []setting {
 		{"syslog.tls_key", "tls: file of its key", text(&s.SyslogTLSKey)},
 		{"procconn.buffer_bytes", "kernel memory of the receive buffers, all CPUs together", &s.BufferBytes},
 		{"procconn.realtime", "what runs under SCHED_FIFO: the readers (the rest at nice -20), all, or off", oneOf(&s.Realtime, "readers", "all", "off")},
+		{"bpf.ring_bytes", "room for what the kernel's programs have seen and procmond has not read, rounded up to a power of two", &s.BPFRingBytes},
+		{"bpf.pin", "directory of a BPF filesystem where the programs stay while no daemon runs, or off", text(&s.BPFPin)},
 		{"metrics.address", "HOST:PORT of a Prometheus endpoint, or off", text(&s.MetricsAddress)},
 		{"control.socket", "socket by which root asks for a flush, figures or a reload, or off", text(&s.ControlSocket)},
 		{"catalog.dir", "the site's own application rules, read before the built-in ones", text(&s.CatalogDir)},

@@ -29,6 +29,9 @@ func NewAncestry(read func(pid int32) (*procmon.Process, error)) *Ancestry {
 	return &Ancestry{read: read, members: map[int32]*member{}}
 }
 
+// maxMembers bounds what is remembered where no exits are told.
+const maxMembers = 1 << 18
+
 // Exec notes a process as it is now.
 func (a *Ancestry) Exec(p *procmon.Process) { a.note(p) }
 
@@ -37,6 +40,9 @@ func (a *Ancestry) note(p *procmon.Process) *member {
 		ID: p.Run.Process, UID: p.UID, Comm: p.Comm, Exe: p.Exe, Cgroups: p.Cgroups,
 	}}
 	m.setTitle(p)
+	if len(a.members) >= maxMembers {
+		clear(a.members)
+	}
 	a.members[m.ID.PID] = m
 	return m
 }
@@ -89,6 +95,25 @@ func (a *Ancestry) Of(p *procmon.Process) []procmon.Ancestor {
 		child = *m
 	}
 	return up
+}
+
+// Complete fills in what is known of the processes above p, nearest first, of
+// which the ids, users and names are given.
+func (a *Ancestry) Complete(p *procmon.Process, chain []procmon.Ancestor) {
+	for i := range chain {
+		up := &chain[i]
+		m := a.members[up.ID.PID]
+		if m == nil || !m.ID.Same(up.ID) || m.Comm != up.Comm {
+			q, err := a.read(up.ID.PID)
+			if err != nil || !q.Run.Process.Same(up.ID) {
+				continue
+			}
+			m = a.note(q)
+			m.Comm = up.Comm // it may have been renamed since: then it was the same all the same
+		}
+		a.retitle(m, p)
+		up.Exe, up.Args, up.Cgroups = m.Exe, m.Args, m.Cgroups
+	}
 }
 
 // retitle reads the arguments of root's process anew for a user's process below

@@ -1,0 +1,363 @@
+package bpf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
+
+	"procmon"
+)
+
+// Source is the set of programs with their ring. They work from Open on.
+type Source struct {
+	cfg     Config
+	progs   *programs
+	ring    *ringbuf.Reader
+	decoder *decoder
+	epoll   int
+	stop    int // eventfd that ends a wait
+
+	exited   []waiting                 // runs whose processes have exited, oldest first
+	unreaped map[captureRunId]struct{} // of those, the ones that are not over
+	losses   tally
+	books    books
+}
+
+// waiting is a run that has until the deadline to be reaped.
+type waiting struct {
+	id       captureRunId
+	deadline procmon.BootNS
+}
+
+// Open loads the programs. It fails with ErrUnavailable where the kernel can't.
+func Open(cfg Config) (*Source, error) {
+	s := &Source{cfg: cfg, epoll: -1, stop: -1, unreaped: map[captureRunId]struct{}{}, books: newBooks()}
+	if err := s.open(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Source) open() (err error) {
+	s.decoder = newDecoder(s.cfg.Boot, s.cfg.KeepEnv, readHierarchies)
+	if s.progs, err = load(&s.cfg); err != nil {
+		s.progs = nil
+		return err
+	}
+	if s.ring, err = ringbuf.NewReader(s.progs.Ring); err != nil {
+		return fmt.Errorf("ring: %w", err)
+	}
+	if s.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return fmt.Errorf("epoll: %w", err)
+	}
+	if s.stop, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
+		return fmt.Errorf("eventfd: %w", err)
+	}
+	// Edge triggered: what waits in the ring does not end the next wait, a new
+	// wake-up of the programs does.
+	for fd, events := range map[int]uint32{s.progs.Ring.FD(): unix.EPOLLIN | unix.EPOLLET, s.stop: unix.EPOLLIN} {
+		if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)}); err != nil {
+			return fmt.Errorf("epoll: %w", err)
+		}
+	}
+	s.losses = tally{since: s.cfg.Clock.Now()}
+	return nil
+}
+
+func readHierarchies() map[uint32]hierarchy {
+	b, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return map[uint32]hierarchy{} // cgroups are missing then, and said to be
+	}
+	return parseHierarchies(b)
+}
+
+// Readers is the number of the source's readers.
+func (s *Source) Readers() int { return 1 }
+
+// Finals is false: the books of runs are kept in the kernel.
+func (s *Source) Finals() bool { return false }
+
+// Close gives back what Open took; Run must have returned. Pinned programs go
+// on.
+func (s *Source) Close() error {
+	var errs []error
+	if s.ring != nil {
+		errs = append(errs, s.ring.Close())
+	}
+	for _, fd := range []int{s.epoll, s.stop} {
+		if fd >= 0 {
+			errs = append(errs, unix.Close(fd))
+		}
+	}
+	if s.progs != nil {
+		errs = append(errs, s.progs.close())
+	}
+	return errors.Join(errs...)
+}
+
+const (
+	linger    = 50 * time.Millisecond // while more comes, so that it comes in batches
+	idle      = time.Second
+	reapTime  = 2 * procmon.BootNS(time.Second)       // what a parent has for reaping, before a run is told without
+	markSlack = 20 * procmon.BootNS(time.Millisecond) // how much older than its place in the ring a record's time may be
+)
+
+// Run reads the ring until ctx ends.
+func (s *Source) Run(ctx context.Context, emit func(*procmon.Event)) error {
+	defer context.AfterFunc(ctx, func() {
+		one := [8]byte{1}
+		_, _ = unix.Write(s.stop, one[:])
+	})()
+	if err := s.catchUp(emit); err != nil {
+		return err
+	}
+	for {
+		woken, err := s.wait(idle)
+		if err != nil {
+			return err
+		}
+		if woken && ctx.Err() == nil {
+			if _, err := s.wait(linger); err != nil { // ended early when a quarter of the ring is full
+				return err
+			}
+		}
+		if err := s.turn(emit); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// wait returns when the programs wake it, the source is to stop, or time is up.
+func (s *Source) wait(d time.Duration) (woken bool, err error) {
+	var events [2]unix.EpollEvent
+	n, err := unix.EpollWait(s.epoll, events[:], int(d.Milliseconds()))
+	if err != nil && !errors.Is(err, unix.EINTR) {
+		return false, fmt.Errorf("ring: %w", err)
+	}
+	return n > 0, nil
+}
+
+// turn hands on what is in the ring, and what is due.
+func (s *Source) turn(emit func(*procmon.Event)) error {
+	at := s.cfg.Clock.Now()
+	if err := s.drain(at, emit); err != nil {
+		return err
+	}
+	if s.tellLosses(at, emit) {
+		emit(&procmon.Event{Kind: procmon.EventUntold, Time: at})
+		if err := s.sweep(emit); err != nil {
+			return err
+		}
+	}
+	if err := s.tellExited(at, emit); err != nil {
+		return err
+	}
+	emit(&procmon.Event{Kind: procmon.EventMark, Time: at - min(at, markSlack)})
+	return nil
+}
+
+// drain hands on every record that is in the ring.
+func (s *Source) drain(at procmon.BootNS, emit func(*procmon.Event)) error {
+	wall := s.cfg.Clock.Wall(at)
+	return s.records(func(b []byte) { s.hand(b, at, wall, emit) })
+}
+
+func (s *Source) records(f func([]byte)) error {
+	s.ring.SetDeadline(time.Unix(1, 0)) // what is there, and no waiting
+	var rec ringbuf.Record
+	for {
+		err := s.ring.ReadInto(&rec)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("ring: %w", err)
+		}
+		f(rec.RawSample)
+	}
+}
+
+// hand turns one record into events.
+func (s *Source) hand(b []byte, at procmon.BootNS, wall time.Time, emit func(*procmon.Event)) {
+	head, rest, ok := take[captureHead](b)
+	if !ok {
+		return
+	}
+	switch head.Kind {
+	case kindExec:
+		x, err := s.decoder.exec(b)
+		if err != nil {
+			s.cfg.Logger.Error("a record of the kernel's programs can't be read", "error", err)
+			return
+		}
+		if x.ownerOver != nil {
+			s.over(x.owner, procmon.BootNS(head.Time), x.ownerOver, nil, emit)
+		}
+		s.exec(x, at, wall, emit)
+	case kindExited:
+		s.exit(head.Run, procmon.BootNS(head.Time))
+		emit(&procmon.Event{Kind: procmon.EventExited, Time: procmon.BootNS(head.Time), Run: head.Run.id()})
+	case kindOver:
+		if o, _, ok := take[captureOver](rest); ok {
+			s.over(head.Run, procmon.BootNS(head.Time), &o, nil, emit)
+		}
+	}
+}
+
+func (s *Source) exec(x *execution, at procmon.BootNS, wall time.Time, emit func(*procmon.Event)) {
+	p := x.process
+	p.Time = wall.Add(time.Duration(int64(p.Run.Exec) - int64(at)))
+	s.complete(x)
+	s.cfg.Ancestors.Complete(p, x.chain)
+	p.Ancestors = x.chain
+	s.cfg.Ancestors.Exec(p)
+	emit(&procmon.Event{Kind: procmon.EventExec, Time: p.Run.Exec, Proc: p.Run.Process, Process: p})
+}
+
+// complete reads what there was no room for in the record, if the process is
+// still there.
+func (s *Source) complete(x *execution) {
+	p := x.process
+	if p.Missing == 0 && !x.envCut {
+		return
+	}
+	now, err := s.cfg.Read(p.Run.Process.PID)
+	if err != nil || !now.Run.Process.Same(p.Run.Process) || now.Comm != p.Comm {
+		if x.envCut {
+			p.Missing |= procmon.MissingEnv
+		}
+		return
+	}
+	if x.envCut || p.Missing&procmon.MissingEnv != 0 {
+		p.Env = now.Env
+	}
+	if p.Missing&procmon.MissingArgs != 0 {
+		p.Args, p.ArgsBytes, p.ArgsCount = now.Args, now.ArgsBytes, now.ArgsCount
+	}
+	if p.Missing&procmon.MissingExe != 0 {
+		p.Exe, p.ExeDeleted = now.Exe, now.ExeDeleted
+	}
+	if p.Missing&procmon.MissingCwd != 0 {
+		p.Cwd = now.Cwd
+	}
+	if p.Missing&procmon.MissingCgroup != 0 {
+		p.Cgroups = now.Cgroups
+	}
+	p.Missing = now.Missing & (p.Missing | procmon.MissingEnv)
+}
+
+// over tells once that a run is over.
+func (s *Source) over(id captureRunId, at procmon.BootNS, o *captureOver, known *procmon.Process, emit func(*procmon.Event)) {
+	delete(s.unreaped, id)
+	s.cfg.Ancestors.Exit(int32(id.Pid))
+	e := over(at, id.id(), o)
+	e.Process = known
+	if s.books.tell(e.Run, id) {
+		emit(&e)
+	}
+}
+
+func (s *Source) exit(id captureRunId, at procmon.BootNS) {
+	s.unreaped[id] = struct{}{}
+	s.exited = append(s.exited, waiting{id, at + reapTime})
+}
+
+// tellExited tells of the runs whose processes have exited and were not reaped
+// in time.
+func (s *Source) tellExited(at procmon.BootNS, emit func(*procmon.Event)) error {
+	var due []captureRunId
+	n := 0
+	for ; n < len(s.exited) && s.exited[n].deadline <= at; n++ {
+		id := s.exited[n].id
+		if _, ok := s.unreaped[id]; ok {
+			delete(s.unreaped, id)
+			due = append(due, id)
+		}
+	}
+	s.exited = s.exited[:copy(s.exited, s.exited[n:])]
+	if len(due) == 0 {
+		return nil
+	}
+	overs, err := s.unfreed(due)
+	for i := range overs {
+		e := over(at, overs[i].id.id(), &overs[i].over)
+		e.Process, e.Provisional = overs[i].known, true
+		emit(&e)
+	}
+	return err
+}
+
+// catchUp tells what happened while no daemon looked: first the executions that
+// the ring kept, then what the books say of runs that are over.
+func (s *Source) catchUp(emit func(*procmon.Event)) error {
+	if !s.progs.taken {
+		return nil
+	}
+	at := s.cfg.Clock.Now()
+	wall := s.cfg.Clock.Wall(at)
+	type ended struct {
+		head captureHead
+		over captureOver
+	}
+	var overs []ended
+	err := s.records(func(b []byte) {
+		head, rest, _ := take[captureHead](b)
+		switch head.Kind {
+		case kindExec:
+			if x, err := s.decoder.exec(b); err == nil {
+				s.exec(x, at, wall, emit)
+			}
+		case kindOver:
+			if o, _, ok := take[captureOver](rest); ok {
+				overs = append(overs, ended{head, o})
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.sweep(emit); err != nil {
+		return err
+	}
+	for i := range overs { // those without books are told by the ring alone
+		s.over(overs[i].head.Run, procmon.BootNS(overs[i].head.Time), &overs[i].over, nil, emit)
+	}
+	return nil
+}
+
+// sweep goes through the books for what the ring had no room to tell.
+func (s *Source) sweep(emit func(*procmon.Event)) error {
+	at := s.cfg.Clock.Now()
+	return s.eachRun(func(id *captureRunId, r *captureRun) {
+		switch {
+		case r.Flags&runOver != 0:
+			o := r.over()
+			s.over(*id, at, &o, s.known(id, r), emit)
+		case r.Alive == 0:
+			s.exit(*id, at)
+		}
+	})
+}
+
+// known is what the books know of a run's process.
+func (s *Source) known(id *captureRunId, r *captureRun) *procmon.Process {
+	p := &procmon.Process{
+		Run: id.id(), Boot: s.cfg.Boot, UID: r.Uid, EUID: procmon.NoUID, GID: procmon.NoUID, LoginUID: procmon.NoUID,
+		Comm: string(cstring(r.Comm[:])), Missing: procmon.MissingAll &^ (procmon.MissingStat | procmon.MissingStatus),
+	}
+	began := p.Run.Exec
+	if began == 0 {
+		began = procmon.BootNS(id.Start)
+	}
+	p.Time = s.cfg.Clock.Wall(began)
+	return p
+}
