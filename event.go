@@ -14,7 +14,7 @@ const (
 	EventFound                       // Process was found alive at Time, by a census
 	EventCensus                      // a census is complete: what it did not find is gone
 	EventExited                      // all processes of Run have exited; EventOver follows when they are reaped, or soon
-	EventOver                        // Run is over: Usage and Wait are final, or those at its exit when it is Provisional
+	EventOver                        // Run is over: Usage and Wait are final, or those at its exit
 	EventUntold                      // the source had no room to tell something: what is alive is to be found out anew
 )
 
@@ -26,19 +26,26 @@ type Event struct {
 	Time    BootNS // when the kernel made it
 	Proc    ProcessID
 	Parent  ProcessID // EventFork
-	Wait    uint32    // EventExit, EventOver with Waited: as wait(2) has it
+	Wait    uint32    // EventExit: as wait(2) has it
 	Used    Counters  // EventFinal: over the whole life of Proc
 	UID     uint32    // EventFinal: real user id
-	Process *Process  // EventExec, EventFound, EventOver; never written to again
+	Process *Process  // EventExec, EventFound; never written to again
 	Loss    *Loss     // EventLost
 
 	// Of sources that keep the books of runs themselves.
-	Run         RunID              // EventExited, EventOver; Process, then, is what is known of it without its execve
-	Usage       Usage              // EventOver
-	Ended       BootNS             // EventOver: when its last process exited or exec'ed
-	Waited      bool               // Wait is known: the run's first process ended and did not exec
-	Untold      bool               // EventOver: there was no room to tell its execve, on CPU
-	Provisional bool               // EventOver: not reaped in time; another one follows when it is
-	CPU         int                // EventOver: where it began, -1: not known
-	Books       map[RunID]struct{} // EventCensus: the runs that are not over; nil: the source keeps no books
+	Run   RunID              // EventExited, EventOver
+	Over  *Over              // EventOver
+	Books map[RunID]struct{} // EventCensus: the runs that are not over; nil: the source keeps no books
+}
+
+// Over is what the books of a run say at its end.
+type Over struct {
+	Usage       Usage
+	Ended       BootNS   // when its last process exited or exec'ed
+	Wait        uint32   // as wait(2) has it, when Waited
+	Waited      bool     // Wait is known: the run's first process ended and did not exec
+	Provisional bool     // not reaped in time; another event follows when it is
+	Untold      bool     // there was no room to tell its execve, on CPU
+	CPU         int      // where it began, -1: not known
+	Process     *Process // what is known of it without its execve; nil: nothing
 }

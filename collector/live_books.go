@@ -55,9 +55,9 @@ func (l *Live) over(e *procmon.Event) {
 		return
 	}
 	r := l.runs[e.Run]
-	if r == nil && e.Untold && !e.Provisional {
-		l.untold = append(l.untold, Untold{e.CPU, e.Run.Exec})
-	} else if r == nil && !e.Untold {
+	if r == nil && e.Over.Untold && !e.Over.Provisional {
+		l.untold = append(l.untold, Untold{e.Over.CPU, e.Run.Exec})
+	} else if r == nil && !e.Over.Untold {
 		r = l.recover(e)
 	}
 	if r == nil {
@@ -69,7 +69,7 @@ func (l *Live) over(e *procmon.Event) {
 
 // dismiss lets the source forget a run of which nothing is told.
 func (l *Live) dismiss(e *procmon.Event) {
-	if e.Provisional {
+	if e.Over.Provisional {
 		return // it is not over for the source
 	}
 	delete(l.closed, e.Run)
@@ -79,10 +79,10 @@ func (l *Live) dismiss(e *procmon.Event) {
 // recover begins a run that has ended, of which an earlier collector knew more
 // and was killed before it told.
 func (l *Live) recover(e *procmon.Event) *run {
-	if e.Process == nil {
+	if e.Over.Process == nil {
 		return nil
 	}
-	return l.begin(e.Process, procmon.RunID{}, procmon.Job{}, procmon.Counters{}, true)
+	return l.begin(e.Over.Process, procmon.RunID{}, procmon.Job{}, procmon.Counters{}, true)
 }
 
 // exited notes that a run will be over soon.
@@ -109,15 +109,15 @@ func (l *Live) Exiting() procmon.BootNS {
 }
 
 func (l *Live) close(r *run, e *procmon.Event) {
-	if e.Waited {
-		exit := procmon.ParseWait(e.Wait)
+	if e.Over.Waited {
+		exit := procmon.ParseWait(e.Over.Wait)
 		r.Exit = &exit
 	}
-	r.booked, r.measured = e.Usage, true
-	r.Provisional, r.last = e.Provisional, e.Ended
+	r.booked, r.measured = e.Over.Usage, true
+	r.Provisional, r.last = e.Over.Provisional, e.Over.Ended
 	delete(l.runs, e.Run)
 	delete(l.runs, r.Process.Run)
-	if e.Provisional {
+	if e.Over.Provisional {
 		l.closed[e.Run] = struct{}{}
 	}
 	l.end(r)

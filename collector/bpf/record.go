@@ -242,12 +242,12 @@ func ancestors(b []byte, n int, d *decoder) []procmon.Ancestor {
 	return chain
 }
 
-// over makes the event of a run's end.
-func over(at procmon.BootNS, id procmon.RunID, o *captureOver) procmon.Event {
-	return procmon.Event{
-		Kind: procmon.EventOver, Time: at, Run: id, Usage: o.Used.usage(o.Flags), Ended: procmon.BootNS(o.Last),
-		Wait: o.Wait, Waited: o.Flags&runWaited != 0, Untold: o.Flags&runUntold != 0, CPU: int(o.Cpu),
-	}
+// end makes the event of a run's end.
+func (o *captureOver) end(at procmon.BootNS, id procmon.RunID) procmon.Event {
+	return procmon.Event{Kind: procmon.EventOver, Time: at, Run: id, Over: &procmon.Over{
+		Usage: o.Used.usage(o.Flags), Ended: procmon.BootNS(o.Last), Wait: o.Wait, Waited: o.Flags&runWaited != 0,
+		Untold: o.Flags&runUntold != 0, CPU: int(o.Cpu),
+	}}
 }
 
 // over is how the run stands.

@@ -259,8 +259,8 @@ func (s *Source) complete(x *execution) {
 func (s *Source) over(id captureRunId, at procmon.BootNS, o *captureOver, known *procmon.Process, emit func(*procmon.Event)) {
 	delete(s.unreaped, id)
 	s.cfg.Ancestors.Exit(int32(id.Pid))
-	e := over(at, id.id(), o)
-	e.Process = known
+	e := o.end(at, id.id())
+	e.Over.Process = known
 	if s.books.tell(e.Run, id) {
 		emit(&e)
 	}
@@ -289,8 +289,8 @@ func (s *Source) tellExited(at procmon.BootNS, emit func(*procmon.Event)) error 
 	}
 	overs, err := s.unfreed(due)
 	for i := range overs {
-		e := over(at, overs[i].id.id(), &overs[i].over)
-		e.Process, e.Provisional = overs[i].known, true
+		e := overs[i].over.end(at, overs[i].id.id())
+		e.Over.Process, e.Over.Provisional = overs[i].known, true
 		emit(&e)
 	}
 	return err
