@@ -267,7 +267,7 @@ func removeAll(dir string) error {
 	return nil
 }
 
-const linksPrefix = "links."
+const linksPrefix = "links-" // a BPF filesystem allows no dots
 
 // pin lets maps and links outlive this process.
 func (p *programs) pin(generation uint32) error {

@@ -340,8 +340,9 @@ func (s *Source) sweep(emit func(*procmon.Event)) error {
 	return s.eachRun(func(id *captureRunId, r *captureRun) {
 		switch {
 		case r.Flags&runOver != 0:
+			// Told as of then: a census that is going on may be younger.
 			o := r.over()
-			s.over(*id, at, &o, s.known(id, r), emit)
+			s.over(*id, procmon.BootNS(r.Last), &o, s.known(id, r), emit)
 		case r.Alive == 0:
 			s.exit(*id, at)
 		}
