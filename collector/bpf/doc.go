@@ -10,3 +10,4 @@
 package bpf
 
 //go:generate go tool bpf2go -go-package bpf -target bpfel -cflags "-O2 -g -mcpu=v3 -Wall -Werror" -type run_id -type run -type exec_record -type head -type over -type over_record -type ancestor -type live -type count -type counters capture program/capture.bpf.c
+//go:generate sh -c "sha256sum program/* capture_bpfel.go capture_bpfel.o > program.sum"
