@@ -77,7 +77,7 @@ type Counters struct {
 	User        time.Duration // of CPU, as the tick sampled it
 	System      time.Duration // of CPU, as the tick sampled it
 	Read, Write uint64        // bytes caused to be fetched from or sent to storage (/proc/PID/io read_bytes, write_bytes)
-	MaxRSS      uint64        // bytes, high-water mark of the address space
+	MaxRSS      uint64        // bytes, high-water mark of the last image's address space
 }
 
 // Missing says which parts of a process could not be read.

@@ -21,7 +21,7 @@ func ParseWait(status uint32) Exit {
 // Usage is what a run cost: its process and all that was forked from it.
 type Usage struct {
 	User, System time.Duration // CPU time; the sum is as exact as the source, the split is by ticks
-	MaxRSS       uint64        // bytes, of the largest process
+	MaxRSS       uint64        // bytes, of the largest process; 0: not known
 	RSSBound     bool          // MaxRSS may have been reached by an earlier image of that process: it is an upper bound
 	Read, Write  uint64        // bytes to and from storage
 }
@@ -43,12 +43,16 @@ func (c Counters) Since(earlier Counters) Usage {
 	}
 }
 
-// Add joins what two processes of one run used.
+// Add joins what others used: sums, and of the maxima the larger one with its
+// mark. Of two equal ones an exact one counts.
 func (u *Usage) Add(o Usage) {
 	u.User += o.User
 	u.System += o.System
-	if o.MaxRSS > u.MaxRSS {
+	switch {
+	case o.MaxRSS > u.MaxRSS:
 		u.MaxRSS, u.RSSBound = o.MaxRSS, o.RSSBound
+	case o.MaxRSS == u.MaxRSS:
+		u.RSSBound = u.RSSBound && o.RSSBound
 	}
 	u.Read += o.Read
 	u.Write += o.Write

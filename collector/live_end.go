@@ -83,6 +83,11 @@ func (l *Live) leave(pr *proc, used procmon.Counters, at procmon.BootNS) {
 	}
 	r.last = max(r.last, at)
 	if r.owned--; r.owned == 0 {
+		if r.Exit == nil && !r.Unknown {
+			// Counters tell of a process's last image: what this one held, which
+			// another execve replaced, nobody knows.
+			r.booked.MaxRSS, r.booked.RSSBound = 0, false
+		}
 		l.end(r)
 	}
 }
