@@ -93,9 +93,14 @@ func inspect(ctx context.Context, path string) error {
 	return errors.Join(err, db.Close())
 }
 
-// migrations lists the SQL of each version, 1 first.
+// migrations lists the SQL of each version, 1 first. The last one makes the
+// views.
 func migrations() ([]string, error) {
-	names, err := fs.Glob(schemaFiles, "schema/*.sql") // sorted, and the names begin with the version
+	names, err := fs.Glob(schemaFiles, "schema/0*.sql") // sorted, and the names begin with the version
+	if err != nil {
+		return nil, err
+	}
+	views, err := schemaFiles.ReadFile("schema/views.sql")
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +112,7 @@ func migrations() ([]string, error) {
 		}
 		all = append(all, string(b))
 	}
+	all[len(all)-1] += string(views)
 	return all, nil
 }
 

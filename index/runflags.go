@@ -12,6 +12,7 @@ const (
 	flagCut                               // the command line is not whole
 	flagStepUnproved                      // the step rests on the environment alone
 	flagTaskUnproved                      // the task rests on the environment alone
+	flagProvisional                       // not reaped in time
 	flagEvidenceShift = 8                 // procmon.Evidence of being in the job, three bits
 )
 

@@ -79,13 +79,18 @@ func (row *runRow) tell(r *procmon.Record) (when int64, diff *sums) {
 		raise(&row.sysCPU, u.System.Microseconds(), &diff.sys)
 		raise(&row.read, bytesOf(u.Read), &diff.read)
 		raise(&row.write, bytesOf(u.Write), &diff.write)
-		raise(&row.rss, bytesOf(u.MaxRSS), new(int64))
-		diff.rss = row.rss.Int64
+		if rss := rssOf(u); rss > 0 {
+			raise(&row.rss, rss, new(int64))
+			diff.rss = row.rss.Int64
+		}
 	}
 	if closes {
 		row.flags &^= flagOpen
 		if run.Unknown {
 			row.flags |= flagUnknown
+		}
+		if run.Provisional {
+			row.flags |= flagProvisional
 		}
 		row.exit = exitOf(run.Exit)
 		if row.exit.Int64 != 0 {

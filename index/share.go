@@ -61,17 +61,14 @@ func (t *txn) shares(job, host int64, s *procmon.JobSummary) error {
 				Runs: uint64(runs), Failed: uint64(failed),
 				Usage: procmon.Usage{
 					User: time.Duration(user) * time.Microsecond, System: time.Duration(sys) * time.Microsecond,
-					MaxRSS: uint64(rss), Read: uint64(read), Write: uint64(write),
+					Read: uint64(read), Write: uint64(write),
 				},
 			}
+			a.Usage.Add(maxRSS(rss))
 			s.Applications = append(s.Applications, a)
 			s.Runs += a.Runs
 			s.Failed += a.Failed
-			s.Usage.User += a.Usage.User
-			s.Usage.System += a.Usage.System
-			s.Usage.MaxRSS = max(s.Usage.MaxRSS, a.Usage.MaxRSS)
-			s.Usage.Read += a.Usage.Read
-			s.Usage.Write += a.Usage.Write
+			s.Usage.Add(a.Usage)
 			return nil
 		})
 }

@@ -4,6 +4,8 @@ import (
 	"database/sql"
 	"math"
 	"time"
+
+	"procmon"
 )
 
 const (
@@ -40,3 +42,19 @@ func known(s string) any {
 	}
 	return clean(s)
 }
+
+// rssOf is a maximum RSS for a column. Kernels count it in whole pages: so an
+// exact one is even, and one less, an odd number, says that it is an upper
+// bound. The greatest of several is then the right one, and its mark with it;
+// of two equal ones the exact one. 0 is not known.
+func rssOf(u *procmon.Usage) int64 {
+	n := min(bytesOf(u.MaxRSS), math.MaxInt64-1)
+	n += n & 1
+	if u.RSSBound && n > 0 {
+		n--
+	}
+	return n
+}
+
+// maxRSS is the inverse of rssOf.
+func maxRSS(n int64) procmon.Usage { return procmon.Usage{MaxRSS: uint64(n + n&1), RSSBound: n&1 == 1} }

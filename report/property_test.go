@@ -75,7 +75,7 @@ func randomRuns(r *rand.Rand, n int) []reporttest.Run {
 			PID: int32(100 + i), PPID: 1, UID: uid, User: pick("", fmt.Sprintf("user%d", uid)),
 			Exe: pick("/bin/a", "/apps/GROMACS/bin/gmx", "/usr/bin/python3", "/home/x/my prog"), Args: []string{pick("a", "b")},
 			Elapsed: time.Duration(r.Int64N(int64(30 * time.Hour))).Truncate(time.Microsecond), CPU: time.Duration(r.Int64N(int64(time.Hour))).Truncate(10 * time.Microsecond),
-			RSS: 1 + r.Uint64N(1<<30), Read: r.Uint64N(1 << 20), Write: r.Uint64N(1 << 20),
+			RSS: 1024 * (1 + r.Uint64N(1<<20)), Bound: r.IntN(3) == 0, Read: r.Uint64N(1 << 20), Write: r.Uint64N(1 << 20),
 			Exit: procmon.Exit{Code: r.IntN(2)},
 		}
 		run.Elapsed = min(run.Elapsed, reporttest.Now.Sub(run.At))

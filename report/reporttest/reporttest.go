@@ -63,6 +63,7 @@ type Run struct {
 	Elapsed     time.Duration
 	CPU         time.Duration
 	RSS         uint64
+	Bound       bool // RSS is an upper bound
 	Read, Write uint64
 	Exit        procmon.Exit
 	Open        bool // it goes on
@@ -91,7 +92,7 @@ func (r Run) Record() procmon.Record {
 	run.End = r.At.Add(r.Elapsed)
 	exit := r.Exit
 	run.Exit = &exit
-	run.Usage = &procmon.Usage{User: r.CPU - r.CPU/10, System: r.CPU / 10, MaxRSS: r.RSS, Read: r.Read, Write: r.Write}
+	run.Usage = &procmon.Usage{User: r.CPU - r.CPU/10, System: r.CPU / 10, MaxRSS: r.RSS, RSSBound: r.Bound, Read: r.Read, Write: r.Write}
 	return procmon.Record{Time: run.End, Phase: procmon.Whole, Run: run}
 }
 

@@ -1,0 +1,5 @@
+-- Marks of usage, which need no room of their own: an odd rss in t_run, t_usage
+-- and t_history is an upper bound, and one byte more is meant (rssOf in
+-- units.go); t_run.flags has a bit for provisional usage. Until now a
+-- maximum that was not known was stored as 0, which the views show as NULL.
+-- Only the views change.
