@@ -72,8 +72,9 @@ func (e *encoder) run(r *procmon.Record) (args int) {
 	e.job(&run.Job, nil)
 	e.application(&run.Application)
 	if r.Phase != procmon.Start {
-		e.usage(run.Usage)
+		e.usage(run.Usage, run.Provisional)
 	}
+	e.namespace(run.Process)
 	w.yes("adopted", run.Adopted)
 	w.yes("executable_deleted", run.Process.ExeDeleted)
 	w.strs("missing", run.Process.Missing.Names()...)
@@ -135,12 +136,48 @@ func (e *encoder) process(r *procmon.Record) (args int) {
 		w.str("executable", a.Exe)
 	}
 	w.close(par)
+	e.session(p)
 	if p.ArgsCount > 0 {
 		w.int("args_count", int64(p.ArgsCount))
 	}
 	args = len(w.b)
 	w.close(m)
 	return args
+}
+
+// session writes the session that a process is in, and its terminal: a device
+// number as the kernel gives it to user space (new_encode_dev).
+func (e *encoder) session(p *procmon.Process) {
+	w := &e.w
+	leader := w.open("session_leader", '{')
+	if p.SID != 0 {
+		w.int("pid", int64(p.SID))
+	}
+	w.close(leader)
+	if p.TTY == 0 {
+		return
+	}
+	n := uint32(p.TTY)
+	tty := w.open("tty", '{')
+	device := w.open("char_device", '{')
+	w.uint("major", uint64(n>>8&0xfff))
+	w.uint("minor", uint64(n&0xff|n>>12&0xfff00))
+	w.close(device)
+	w.close(tty)
+}
+
+// namespace writes the inodes of the namespaces that say what a process's path
+// and pid mean to itself.
+func (e *encoder) namespace(p *procmon.Process) {
+	w := &e.w
+	m := w.open("namespace", '{')
+	if p.MountNS != 0 {
+		w.uint("mount", p.MountNS)
+	}
+	if p.PIDNS != 0 {
+		w.uint("pid", p.PIDNS)
+	}
+	w.close(m)
 }
 
 func (e *encoder) user(run *procmon.Run) {
@@ -155,5 +192,10 @@ func (e *encoder) user(run *procmon.Run) {
 		w.id("id", id)
 	}
 	w.close(eff)
+	audit := w.open("audit", '{')
+	if id := run.Process.LoginUID; id != procmon.NoUID {
+		w.id("id", id)
+	}
+	w.close(audit)
 	w.close(m)
 }

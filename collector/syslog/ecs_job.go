@@ -79,7 +79,7 @@ func (e *encoder) applicationName(a *procmon.Application) {
 
 // usage writes hpc.usage. A process without memory is none, so 0 bytes of RSS
 // mean that it is not known.
-func (e *encoder) usage(u *procmon.Usage) {
+func (e *encoder) usage(u *procmon.Usage, provisional bool) {
 	if u == nil {
 		return
 	}
@@ -89,9 +89,11 @@ func (e *encoder) usage(u *procmon.Usage) {
 	w.int("system_cpu_ns", int64(u.System))
 	if u.MaxRSS > 0 {
 		w.uint("max_rss_bytes", u.MaxRSS)
+		w.yes("max_rss_upper_bound", u.RSSBound)
 	}
 	w.uint("read_bytes", u.Read)
 	w.uint("write_bytes", u.Write)
+	w.yes("provisional", provisional)
 	w.close(m)
 }
 
@@ -107,7 +109,7 @@ func (e *encoder) summary(r *procmon.Record, last bool) {
 	e.job(&s.Job, s)
 	w.uint("runs", s.Runs)
 	w.uint("failed_runs", s.Failed)
-	e.usage(&s.Usage)
+	e.usage(&s.Usage, false)
 	const tail = len(`,"applications_truncated":9223372036854775807}}`)
 	told := 0
 	m := w.open("applications", '[')
@@ -134,7 +136,7 @@ func (e *encoder) share(a *procmon.AppShare) {
 	e.applicationName(&a.Application)
 	w.uint("runs", a.Runs)
 	w.uint("failed_runs", a.Failed)
-	e.usage(&a.Usage)
+	e.usage(&a.Usage, false)
 	w.close(m)
 }
 

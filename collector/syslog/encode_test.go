@@ -15,7 +15,7 @@ func TestGolden(t *testing.T) {
 	}
 	summary := procmon.Record{Host: "n1", Boot: "b", Time: epoch.Add(time.Minute), Summary: &procmon.JobSummary{
 		Job: sampleJob(), CPUs: 16, GPUs: 2, Start: epoch.Add(-time.Hour), End: epoch, Runs: 12, Failed: 1,
-		Usage: procmon.Usage{User: time.Hour, System: time.Minute, MaxRSS: 1 << 30, Read: 1, Write: 2},
+		Usage: procmon.Usage{User: time.Hour, System: time.Minute, MaxRSS: 1 << 30, RSSBound: true, Read: 1, Write: 2},
 		Applications: []procmon.AppShare{
 			{Application: procmon.Application{Name: "GROMACS", Version: "2023.3", Kind: procmon.KindApplication, Package: "GROMACS/2023.3-foss-2023a"}, Runs: 2, Usage: procmon.Usage{User: time.Hour}},
 			{Application: procmon.Application{Kind: procmon.KindUnknown}, Runs: 10, Failed: 1},
@@ -44,12 +44,22 @@ func TestGolden(t *testing.T) {
 			r.Run.Job, r.Run.Application, r.Run.Adopted = procmon.Job{}, procmon.Application{}, true
 		})},
 		{"bare", procmon.Record{Time: epoch, Run: &procmon.Run{Process: &procmon.Process{
-			Run: procmon.RunID{Process: procmon.ProcessID{PID: 7}}, Missing: 1<<7 - 1}}}},
+			Run: procmon.RunID{Process: procmon.ProcessID{PID: 7}}, LoginUID: procmon.NoUID, Missing: 1<<7 - 1}}}},
 		{"conflict", run(func(r *procmon.Record) {
 			r.Run.Job.Conflict = "environ says 77777"
 			r.Run.Job.HetJob, r.Run.Job.HetOffset, r.Run.Job.SLUID, r.Run.Job.Task = "8", "1", "s0123456789ABC", "0"
 			r.Run.Application.Script, r.Run.Application.Image = "/home/alice/a.py", "/img/a.sif"
 		})},
+		{"marked", run(func(r *procmon.Record) {
+			p := r.Run.Process
+			p.SID, p.TTY, p.MountNS, p.PIDNS = 4650, 34819+1<<20, 4026531841, 4026531836
+			r.Run.Usage.RSSBound, r.Run.Provisional = true, true
+		})},
+		{"usage not known", run(func(r *procmon.Record) {
+			r.Run.Usage, r.Run.Provisional = &procmon.Usage{User: time.Second, RSSBound: true}, false
+		})},
+		{"ring", procmon.Record{Host: "n1", Time: epoch, Seq: 4, Loss: &procmon.Loss{Count: 2, CPU: 0,
+			From: epoch.Add(-time.Second), To: epoch, Reason: procmon.LossRing, Where: "bpf"}}},
 		{"loss", procmon.Record{Host: "n1", Time: epoch, Seq: 3, Loss: &procmon.Loss{Count: 5, CPU: 1,
 			From: epoch.Add(-time.Second), To: epoch, Reason: procmon.LossBuffer, Where: "procconn"}}},
 		{"gap", procmon.Record{Host: "n1", Time: epoch, Loss: &procmon.Loss{CPU: -1, Reason: procmon.LossStopped}}},

@@ -20,7 +20,8 @@ func worst() procmon.Record {
 	bad := strings.Repeat("\x01", 5000)
 	p := &procmon.Process{
 		Run:  procmon.RunID{Process: procmon.ProcessID{PID: math.MinInt32, Start: math.MaxUint64}, Exec: math.MaxUint64},
-		PPID: math.MinInt32, UID: math.MaxUint32 - 1, EUID: math.MaxUint32 - 1, Comm: bad, Exe: bad, ExeDeleted: true, Cwd: bad,
+		PPID: math.MinInt32, UID: math.MaxUint32 - 1, EUID: math.MaxUint32 - 1, LoginUID: math.MaxUint32 - 1,
+		SID: math.MinInt32, TTY: -1, MountNS: math.MaxUint64, PIDNS: math.MaxUint64, Comm: bad, Exe: bad, ExeDeleted: true, Cwd: bad,
 		Args: bytes.Repeat([]byte{1}, 1<<20), ArgsBytes: math.MaxInt, ArgsCount: math.MaxInt, Missing: math.MaxUint16 &^ procmon.MissingStatus,
 		Ancestors: []procmon.Ancestor{{ID: procmon.ProcessID{PID: math.MinInt32}, Comm: bad, Exe: bad}},
 	}
@@ -30,11 +31,11 @@ func worst() procmon.Record {
 	for f := range j.By {
 		j.By[f] = procmon.EvidenceEnviron
 	}
-	use := &procmon.Usage{User: math.MinInt64, System: math.MinInt64, MaxRSS: math.MaxUint64, Read: math.MaxUint64, Write: math.MaxUint64}
+	use := &procmon.Usage{User: math.MinInt64, System: math.MinInt64, MaxRSS: math.MaxUint64, RSSBound: true, Read: math.MaxUint64, Write: math.MaxUint64}
 	return procmon.Record{Host: bad, Boot: bad, Time: epoch, Run: &procmon.Run{
 		Process: p, Parent: p.Run, UserName: bad, Job: j,
 		Application: procmon.Application{Name: bad, Version: bad, Kind: procmon.AppKind(bad), Package: bad, Evidence: bad, Script: bad, Image: bad, Rules: bad},
-		Start:       epoch.Add(-time.Hour), End: epoch, Exit: &procmon.Exit{Signal: math.MinInt}, Usage: use, Adopted: true, Unknown: true,
+		Start:       epoch.Add(-time.Hour), End: epoch, Exit: &procmon.Exit{Signal: math.MinInt}, Usage: use, Adopted: true, Unknown: true, Provisional: true,
 	}}
 }
 
