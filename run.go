@@ -120,6 +120,16 @@ const (
 	LossRejected = "rejected"        // a sink could not store the record and never will
 )
 
+// LosesRuns says whether a run can be missing in an index for a loss of that
+// reason at that place. What is lost to syslog alone is recorded all the same.
+func LosesRuns(reason, where string) bool {
+	switch reason {
+	case LossUsage, LossForeign, LossSink:
+		return false
+	}
+	return where != "syslog"
+}
+
 // Loss is what was not seen, or seen and not kept.
 type Loss struct {
 	Count  uint64 // events; 0: not known how many

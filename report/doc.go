@@ -2,8 +2,8 @@
 // index holds by dimensions such as application, user or job, measures each
 // group, and says what was not seen in that time.
 //
-// It talks to the index only through its views runs, usage, jobs and losses. All questions of one report should be asked through one read
-// transaction, so that their answers agree while the index is being written.
+// It talks to the index only through its views. All questions of one report should be
+// asked through one read transaction, so that their answers agree while the index is being written.
 //
 // Errors: *UnknownError for a name that does not exist, ErrQuery for a query
 // that makes no sense, ErrNoJob for a job that is not in the index; any other

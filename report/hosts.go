@@ -32,7 +32,7 @@ func SummarizeCoverage(ctx context.Context, db Querier, since, until, now time.T
 	}
 	q.widen()
 	r := &CoverageReport{Hosts: Grid{Columns: hostColumns}}
-	if r.Coverage, err = coverage(ctx, db, q.Since, q.Until); err != nil {
+	if r.Coverage, err = coverage(ctx, db, recorded(fromUsage, &q), q.Since, q.Until); err != nil {
 		return nil, err
 	}
 	s := new(statement)

@@ -91,7 +91,7 @@ var factColumnsOfJob = []Column{
 	{Name: "users", Title: "User", Unit: List}, {Name: "hosts", Title: "Hosts", Unit: List},
 	{Name: "first", Title: "First run", Unit: Time}, {Name: "last", Title: "Last seen", Unit: Time},
 	{Name: "runs", Title: "Runs", Unit: Count}, {Name: "failed", Title: "Failed", Unit: Count},
-	{Name: "cpu_seconds", Title: "CPU", Unit: Seconds}, {Name: "max_rss_bytes", Title: "Max RSS", Unit: Bytes},
+	{Name: "cpu_seconds", Title: "CPU", Unit: Seconds}, {Name: "max_rss_bytes", Title: "Max RSS", Unit: Bytes}, {Name: "max_rss_upper_bound", Unit: Mark},
 	{Name: "read_bytes", Title: "Read", Unit: Bytes}, {Name: "write_bytes", Title: "Written", Unit: Bytes},
 }
 
@@ -100,7 +100,7 @@ func (r *JobReport) find(ctx context.Context, db Querier) (keys []jobKey, err er
 	s := new(statement)
 	s.add(`SELECT scheduler, cluster, job_id, raw_job_id, sluid, restart, job_name, account, partition,
 		json_group_array(DISTINCT ` + person + `), json_group_array(DISTINCT host), min("first"), max("last"),
-		sum(runs), sum(failed), sum(cpu_seconds), nullif(max(max_rss_bytes), 0), sum(read_bytes), sum(write_bytes), claim_uid
+		sum(runs), sum(failed), sum(cpu_seconds), max(max_rss_bytes), max(max_rss_bytes * 2 - max_rss_upper_bound) & 1, sum(read_bytes), sum(write_bytes), claim_uid
 		FROM usage WHERE `)
 	s.filter(Filter{Job, []string{r.ID}})
 	s.add(` GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, claim_uid ORDER BY 12, 4, 6`)
@@ -171,8 +171,21 @@ func (j *JobDetail) fill(ctx context.Context, db Querier, key *jobKey, limit int
 	last, _ := j.fact("last").(time.Time)
 	hosts, _ := j.fact("hosts").([]string)
 	var err error
-	j.Coverage, err = coverage(ctx, db, first, last, hosts...)
+	j.Coverage, err = coverage(ctx, db, j.beside(first, last, hosts), first, last, hosts...)
 	return err
+}
+
+// beside is the statement of the runs that were recorded on the job's hosts
+// while it ran; nil where single runs are not kept any more.
+func (j *JobDetail) beside(first, last time.Time, hosts []string) *statement {
+	if int64(j.RunCount) < toInt(j.fact("runs")) || len(hosts) == 0 {
+		return nil
+	}
+	s := new(statement)
+	// Last is told to the millisecond.
+	s.add(`SELECT count(*) FROM runs WHERE run_id >= ? AND run_id < ?`, micros(first), micros(last.Add(time.Millisecond)))
+	s.on(hosts)
+	return s
 }
 
 func (j *JobDetail) fact(name string) any {

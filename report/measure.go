@@ -31,6 +31,7 @@ var measures = []measure{
 	{Column{"cpu_seconds", "CPU", Seconds, "?", 1}, `sum(cpu_seconds)%s`},
 	{Column{"process_seconds", "Elapsed", Seconds, "?", 9}, `sum(elapsed_seconds)%s`},
 	{Column{"max_rss_bytes", "Max RSS", Bytes, "?", 4}, `nullif(max(max_rss_bytes)%s, 0)`},
+	{Column{"max_rss_upper_bound", "", Mark, "", 4}, `max(max_rss_bytes * 2 - max_rss_upper_bound)%s & 1`}, // of two equal ones an exact one counts
 	{Column{"read_bytes", "Read", Bytes, "?", 10}, `sum(read_bytes)%s`},
 	{Column{"write_bytes", "Written", Bytes, "?", 10}, `sum(write_bytes)%s`},
 	{Column{"first", "First", Time, "?", 8}, `min("first")%s`},

@@ -15,7 +15,7 @@ const (
 // The columns that both views have.
 const (
 	factColumns = `host, user, uid, cluster, job_id, raw_job_id, sluid, restart, claim_uid, step_id, account, partition, application, version, kind, executable`
-	sumColumns  = `runs, failed, cpu_seconds, elapsed_seconds, max_rss_bytes, read_bytes, write_bytes, "first", "last"`
+	sumColumns  = `runs, failed, cpu_seconds, elapsed_seconds, max_rss_bytes, max_rss_upper_bound, read_bytes, write_bytes, "first", "last"`
 )
 
 // statement is SQL in the making, with its arguments.
@@ -36,11 +36,11 @@ func (s *statement) facts(source string, q *Query) {
 	switch source {
 	case fromRuns:
 		s.add(`SELECT date(start, 'unixepoch') AS day, `+factColumns+`, 1 AS runs, 0 AS failed, 0.0 AS cpu_seconds,
-			0.0 AS elapsed_seconds, 0 AS max_rss_bytes, 0 AS read_bytes, 0 AS write_bytes, start AS "first", start AS "last"
+			0.0 AS elapsed_seconds, NULL AS max_rss_bytes, 0 AS max_rss_upper_bound, 0 AS read_bytes, 0 AS write_bytes, start AS "first", start AS "last"
 			FROM runs WHERE run_id >= ? AND run_id < ?`, micros(q.Since), micros(q.Until))
 		s.add(` UNION ALL SELECT date(coalesce("end", ?), 'unixepoch'), `+factColumns+`, 0,
 			coalesce(exit_code, 0) <> 0 OR coalesce(exit_signal, 0) <> 0, cpu_seconds,
-			elapsed_seconds, max_rss_bytes, read_bytes, write_bytes, coalesce("end", start), coalesce("end", start)
+			elapsed_seconds, max_rss_bytes, max_rss_upper_bound, read_bytes, write_bytes, coalesce("end", start), coalesce("end", start)
 			FROM runs WHERE run_id < ? AND coalesce("end", ?) >= ? AND coalesce("end", ?) < ?`,
 			open(q), micros(q.Until), open(q), unix(q.Since), open(q), unix(q.Until))
 	default:
@@ -180,7 +180,7 @@ func order(q *Query) (string, error) {
 		}
 	}
 	for _, m := range measuresOf(q) {
-		if m.Unit == List {
+		if m.Unit == List || m.Unit == Mark {
 			continue
 		}
 		known = append(known, m.Name)

@@ -34,7 +34,7 @@ func Summarize(ctx context.Context, db Querier, q Query) (*Table, error) {
 	if err := t.sum(ctx, db); err != nil {
 		return nil, err
 	}
-	t.Coverage, err = coverage(ctx, db, q.Since, q.Until)
+	t.Coverage, err = coverage(ctx, db, recorded(source, &q), q.Since, q.Until)
 	return t, err
 }
 
@@ -114,12 +114,14 @@ func each(ctx context.Context, db Querier, s *statement, width int, row func([]a
 func (t *Grid) values(raw []any) ([]any, error) {
 	row := make([]any, len(t.Columns))
 	for i, c := range t.Columns {
-		if raw[i] == nil {
+		if raw[i] == nil && c.Unit != Mark {
 			continue
 		}
 		switch c.Unit {
 		case Count, Bytes:
 			row[i] = toInt(raw[i])
+		case Mark:
+			row[i] = toInt(raw[i]) != 0
 		case Seconds:
 			row[i] = toFloat(raw[i])
 		case Time:

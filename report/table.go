@@ -1,6 +1,10 @@
 package report
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // Unit says what the values of a column are.
 type Unit uint8
@@ -13,6 +17,7 @@ const (
 	Bytes               // int64
 	Time                // time.Time, UTC
 	List                // []string
+	Mark                // bool: about the value of the column before it, which for people stands there
 )
 
 // Column is one column of a Table.
@@ -54,11 +59,14 @@ type Part struct {
 	CPUSeconds float64
 }
 
-// Coverage is what is known not to have been seen.
+// Coverage is what was recorded in a time, of all users and jobs, and what is
+// known not to have been.
 type Coverage struct {
 	From, To time.Time // the time it speaks of; zero From: from the beginning
-	Lost     int64     // events lost, those of unknown number left out
-	Losses   []Loss    // by reason, the most events first
+	Recorded int64     // runs that began in that time; -1: not known
+	LostRuns int64     // runs lost, at most; those of unknown number left out
+	Lost     int64     // all events lost, those of unknown number left out
+	Losses   []Loss    // by reason and source, the most events first
 	Gaps     []Gap     // times in which nobody looked, the longest first, MaxGaps at most
 	GapCount int       // all gaps, also those not listed
 }
@@ -70,6 +78,7 @@ const MaxGaps = 20
 type Loss struct {
 	Reason    string
 	Source    string // what lost it: "procconn", "index"
+	OfRuns    bool   // runs may be missing for it
 	Events    int64  // those of unknown number left out
 	Uncounted int64  // how many losses have an unknown number of events
 	Hosts     int64
@@ -84,3 +93,27 @@ type Gap struct {
 
 // Complete says whether nothing is known to be lost.
 func (c *Coverage) Complete() bool { return len(c.Losses) == 0 && c.GapCount == 0 }
+
+// Reason is how many runs were lost for one reason.
+type Reason struct {
+	Reason string
+	Runs   int64 // at most
+}
+
+// Reasons adds up the runs lost by reason, the most first. Losses of unknown
+// number are left out.
+func (c *Coverage) Reasons() []Reason {
+	var all []Reason
+	for _, l := range c.Losses {
+		if !l.OfRuns || l.Events == 0 {
+			continue
+		}
+		i := slices.IndexFunc(all, func(r Reason) bool { return r.Reason == l.Reason })
+		if i < 0 {
+			i, all = len(all), append(all, Reason{Reason: l.Reason})
+		}
+		all[i].Runs += l.Events
+	}
+	slices.SortStableFunc(all, func(a, b Reason) int { return cmp.Compare(b.Runs, a.Runs) })
+	return all
+}

@@ -15,9 +15,10 @@ var runColumns = []Column{
 	{Name: "executable", Title: "Executable", Missing: "(unknown)"}, {Name: "command_line", Title: "Command line", Missing: "(unknown)"},
 	{Name: "command_cut", Unit: Count}, // 1: the command line is not whole
 	{Name: "elapsed_seconds", Title: "Elapsed", Unit: Seconds, Missing: "?"}, {Name: "cpu_seconds", Title: "CPU", Unit: Seconds, Missing: "?"},
-	{Name: "max_rss_bytes", Title: "Max RSS", Unit: Bytes, Missing: "?"}, {Name: "read_bytes", Title: "Read", Unit: Bytes, Missing: "?"},
+	{Name: "max_rss_bytes", Title: "Max RSS", Unit: Bytes, Missing: "?"}, {Name: "max_rss_upper_bound", Unit: Mark}, {Name: "read_bytes", Title: "Read", Unit: Bytes, Missing: "?"},
 	{Name: "write_bytes", Title: "Written", Unit: Bytes, Missing: "?"},
 	{Name: "exit_code", Title: "Exit", Unit: Count}, {Name: "exit_signal", Title: "Signal", Unit: Count}, {Name: "outcome", Title: "Outcome", Missing: "running"},
+	{Name: "provisional", Unit: Mark},
 }
 
 // longest is how many characters of a command line a report holds: a job can
@@ -30,7 +31,7 @@ func (j *JobDetail) runs(ctx context.Context, db Querier, key *jobKey, limit int
 	var nodes []node
 	s := new(statement)
 	s.add(`SELECT 0, host, pid, ppid, start, "end", step_id, task_id, `+person+`, application, version, coalesce(kind, 'unknown'),
-		executable, substr(command_line, 1, ?), command_cut OR length(command_line) > ?, elapsed_seconds, cpu_seconds, max_rss_bytes, read_bytes, write_bytes, exit_code, exit_signal, outcome,
+		executable, substr(command_line, 1, ?), command_cut OR length(command_line) > ?, elapsed_seconds, cpu_seconds, max_rss_bytes, max_rss_upper_bound, read_bytes, write_bytes, exit_code, exit_signal, outcome, provisional,
 		parent_start FROM runs WHERE 1`, longest, longest)
 	s.key(key)
 	s.add(` ORDER BY run_id LIMIT ?`, limit)

@@ -52,20 +52,17 @@ func (p *printer) job(j *report.JobDetail) {
 	for _, note := range j.Notes {
 		p.paragraph(note)
 	}
-	if j.Coverage.Complete() {
-		p.paragraph("Nothing is known to be lost on its hosts in this time.")
-	}
-	p.coverage(&j.Coverage)
+	p.coverage(&j.Coverage, " on its hosts")
 }
 
 // facts shows what is known of a job, a line each, the zone with its times.
 func (p *printer) facts(g *report.Grid) {
 	for i, c := range g.Columns {
 		v := g.Rows[0][i]
-		if v == nil || c.Name == "restart" && v == int64(0) {
+		if v == nil || c.Name == "restart" && v == int64(0) || c.Unit == report.Mark {
 			continue
 		}
-		text := p.cell(c, v).text
+		text := p.marked(g.Columns, g.Rows[0], i).text
 		if t, ok := v.(time.Time); ok {
 			text = second(t, p.where) + t.In(p.where).Format(" MST")
 		}
@@ -78,7 +75,7 @@ func (p *printer) section(title string, g *report.Grid) {
 		return
 	}
 	p.printf("\n%s\n", p.bold(title))
-	out := &grid{columns: g.Columns}
+	out := &grid{columns: shownColumns(g.Columns)}
 	for _, row := range g.Rows {
 		out.rows = append(out.rows, p.cells(g.Columns, row))
 	}
@@ -103,7 +100,7 @@ func (p *printer) tree(g *report.Grid) *grid {
 	}}
 	for _, row := range g.Rows {
 		value := func(name string) any { return row[at[name]] }
-		show := func(name string) cell { return p.cell(g.Columns[at[name]], value(name)) }
+		show := func(name string) cell { return p.marked(g.Columns, row, at[name]) }
 		depth, _ := value("depth").(int64)
 		start, _ := value("start").(time.Time)
 		out.rows = append(out.rows, []cell{
@@ -206,10 +203,8 @@ func Coverage(w io.Writer, r *report.CoverageReport, o Options) error {
 	for _, note := range r.Notes {
 		p.paragraph(note)
 	}
-	if r.Coverage.Complete() {
-		p.paragraph("Nothing is known to be lost.")
-	}
-	p.coverage(&r.Coverage)
+	p.coverage(&r.Coverage, "")
+	p.losses(&r.Coverage)
 	p.noRoom()
 	return p.flush()
 }

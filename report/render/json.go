@@ -150,9 +150,17 @@ func jsonTotal(t *report.Table) any {
 
 func jsonCoverage(c *report.Coverage) object {
 	losses, gaps := []object{}, []object{}
+	var recorded any // null: not known
+	if c.Recorded >= 0 {
+		recorded = c.Recorded
+	}
+	byReason := object{}
+	for _, r := range c.Reasons() {
+		byReason = append(byReason, member{r.Reason, r.Runs})
+	}
 	for _, l := range c.Losses {
 		losses = append(losses, object{
-			{"reason", l.Reason}, {"source", l.Source}, {"events", l.Events}, {"uncounted", l.Uncounted}, {"hosts", l.Hosts},
+			{"reason", l.Reason}, {"source", l.Source}, {"of_runs", l.OfRuns}, {"events", l.Events}, {"uncounted", l.Uncounted}, {"hosts", l.Hosts},
 			{"from", jsonTime(l.From)}, {"to", jsonTime(l.To)},
 		})
 	}
@@ -160,7 +168,8 @@ func jsonCoverage(c *report.Coverage) object {
 		gaps = append(gaps, object{{"host", g.Host}, {"from", jsonTime(g.From)}, {"to", jsonTime(g.To)}})
 	}
 	return object{
-		{"from", jsonTime(c.From)}, {"to", jsonTime(c.To)}, {"complete", c.Complete()}, {"lost_events", c.Lost},
+		{"from", jsonTime(c.From)}, {"to", jsonTime(c.To)}, {"complete", c.Complete()}, {"recorded_runs", recorded},
+		{"lost_runs", c.LostRuns}, {"lost_runs_by_reason", byReason}, {"lost_events", c.Lost},
 		{"losses", losses}, {"gap_count", c.GapCount}, {"gaps", gaps},
 	}
 }

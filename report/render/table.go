@@ -68,7 +68,7 @@ func (p *printer) summary(t *report.Table) {
 	if t.Unnamed.Runs > 0 {
 		p.paragraph("Without a known application: " + part(&t.Unnamed) + "; --by-executable --kind unknown lists them.")
 	}
-	p.coverage(&t.Coverage)
+	p.coverage(&t.Coverage, "")
 	p.noRoom()
 }
 
@@ -87,13 +87,13 @@ func (p *printer) span(since, until time.Time) string {
 
 // grid shows the rows of a table.
 func (p *printer) grid(t *report.Table, total bool) {
-	g := &grid{columns: slices.Clone(t.Columns)}
+	g := &grid{columns: shownColumns(t.Columns)}
 	for _, row := range t.Rows {
 		g.rows = append(g.rows, p.cells(t.Columns, row))
 	}
 	if total && t.Total != nil {
 		g.total = p.cells(t.Columns, t.Total)
-		for i, c := range t.Columns {
+		for i, c := range g.columns {
 			if c.Rank == 0 || c.Unit == report.List {
 				g.total[i] = cell{}
 			}
@@ -136,12 +136,29 @@ func (p *printer) noRoom() {
 	}
 }
 
+// shownColumns are those that people see: a mark stands with what it is about.
+func shownColumns(columns []report.Column) []report.Column {
+	return slices.DeleteFunc(slices.Clone(columns), func(c report.Column) bool { return c.Unit == report.Mark })
+}
+
+// cells are the shown columns of a row.
 func (p *printer) cells(columns []report.Column, row []any) []cell {
-	cells := make([]cell, len(columns))
+	cells := make([]cell, 0, len(columns))
 	for i, c := range columns {
-		cells[i] = p.cell(c, row[i])
+		if c.Unit != report.Mark {
+			cells = append(cells, p.marked(columns, row, i))
+		}
 	}
 	return cells
+}
+
+// marked is one cell, with the mark that the next column may be.
+func (p *printer) marked(columns []report.Column, row []any, i int) cell {
+	c := p.cell(columns[i], row[i])
+	if i+1 < len(columns) && columns[i+1].Name == "max_rss_upper_bound" && row[i+1] == true {
+		c.text = "≤ " + c.text
+	}
+	return c
 }
 
 func (p *printer) cell(c report.Column, v any) cell {

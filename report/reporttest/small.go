@@ -9,7 +9,7 @@ import (
 
 // Small makes an index of two hosts: a batch job with steps, an array job of
 // two tasks, programs outside jobs, something without a name, text that
-// users made to do harm, losses and a gap. All of it lies in the three days before Now.
+// users made to do harm, an upper bound, losses and a gap. All of it lies in the three days before Now.
 func Small(t testing.TB) string {
 	t.Helper()
 	day := time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)
@@ -33,6 +33,9 @@ func Small(t testing.TB) string {
 		}},
 		procmon.Record{Time: day, Seq: 2, Loss: &procmon.Loss{
 			CPU: -1, From: day.Add(-time.Hour), To: day.Add(-30 * time.Minute), Reason: procmon.LossStopped, Where: "procconn",
+		}},
+		procmon.Record{Time: day, Seq: 3, Loss: &procmon.Loss{
+			Count: 3, CPU: -1, From: day.Add(3 * time.Hour), To: day.Add(3*time.Hour + time.Second), Reason: procmon.LossUsage, Where: "procconn",
 		}},
 	)
 	return path
@@ -62,7 +65,7 @@ func smallRuns(day time.Time) []Run {
 			Exe: "/apps/GROMACS/2023.3-foss-2023a/bin/gmx_mpi", Args: []string{"gmx_mpi", "mdrun", "-s", "run a.tpr"}, Elapsed: time.Hour, CPU: 4 * time.Hour,
 			RSS: 3<<30 + 400<<20, Read: 5 << 20, Write: 1 << 30},
 		{At: minute(70), PID: 120, PPID: 100, Parent: minute(0), User: "alice", UID: 1001, Job: batch,
-			Exe: "/home/alice/bin/analyse", Args: []string{"./analyse", "traj.xtc"}, Elapsed: 10 * time.Minute, CPU: 9 * time.Minute, RSS: 700 << 20, Exit: procmon.Exit{Signal: 11}},
+			Exe: "/home/alice/bin/analyse", Args: []string{"./analyse", "traj.xtc"}, Elapsed: 10 * time.Minute, CPU: 9 * time.Minute, RSS: 700 << 20, Bound: true, Exit: procmon.Exit{Signal: 11}},
 		{At: minute(100), PID: 200, PPID: 190, User: "bob", UID: 1002, Job: SlurmJob("1300_1", "1301", "batch", "bob", "bio"), Application: gromacs("2024.1"),
 			Exe: "/apps/GROMACS/2024.1-foss-2023b/bin/gmx", Args: []string{"gmx", "mdrun"}, Elapsed: 20 * time.Minute, CPU: time.Hour, RSS: 1 << 30},
 		{At: minute(101), PID: 210, PPID: 191, User: "bob", UID: 1002, Job: SlurmJob("1300_2", "1300", "batch", "bob", "bio"), Application: gromacs("2024.1"),
