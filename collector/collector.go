@@ -249,7 +249,11 @@ func (c *Collector) apply(events []procmon.Event) {
 // asksForCensus says whether after such a loss the picture of what is alive may
 // be wrong.
 func asksForCensus(reason string) bool {
-	return reason == procmon.LossBuffer || reason == procmon.LossQueue
+	switch reason {
+	case procmon.LossBuffer, procmon.LossRing, procmon.LossMissed, procmon.LossQueue:
+		return true
+	}
+	return false
 }
 
 func (c *Collector) advance() { c.take(c.live.Advance()) }

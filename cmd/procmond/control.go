@@ -40,8 +40,12 @@ func ask(ctx context.Context, s *Settings, question string, w io.Writer) error {
 	if err := json.Unmarshal(body, &figures); err != nil {
 		return fmt.Errorf("stats: %w", err)
 	}
+	width := 20
+	for name := range figures {
+		width = max(width, len(name))
+	}
 	for _, name := range slices.Sorted(maps.Keys(figures)) {
-		if _, err := fmt.Fprintf(w, "%-20s %d\n", name, figures[name]); err != nil {
+		if _, err := fmt.Fprintf(w, "%-*s %d\n", width, name, figures[name]); err != nil {
 			return err
 		}
 	}

@@ -97,6 +97,15 @@ func (d *parts) controlHandler(c *collector.Collector) http.Handler {
 	})
 	mux.HandleFunc("POST /stats", func(w http.ResponseWriter, _ *http.Request) {
 		figures := c.Stats()
+		for place, n := range c.Losses() {
+			name := place.Reason + " (" + place.Where + ")"
+			if n.Events > 0 {
+				figures["lost: "+name] = n.Events
+			}
+			if n.Gaps > 0 {
+				figures["gaps: "+name] = n.Gaps
+			}
+		}
 		if d.syslog != nil {
 			st := d.syslog.Stats()
 			figures["syslog_sent"], figures["syslog_lost"] = st.Sent, st.Lost
