@@ -17,19 +17,16 @@ import (
 	"procmon/collector/syslog"
 )
 
-// finding is what one check found.
-type finding struct {
-	what string
-	err  error  // nil: it is as it should be
-	fix  string // what to do about it
-	warn bool   // procmon works without it, less well
-}
-
 // runCheck looks at everything that collecting needs and says how to mend what
-// is missing. It changes nothing.
-func runCheck(ctx context.Context, s *Settings, w io.Writer) error {
+// is missing. It changes nothing; with load it starts programs, which a running
+// daemon records like any others.
+func runCheck(ctx context.Context, s *Settings, load bool, w, progress io.Writer) error {
 	failed := 0
-	for _, f := range findings(ctx, s) {
+	all := findings(ctx, s)
+	if load {
+		all = append(all, checkLoad(ctx, s, progress)...)
+	}
+	for _, f := range all {
 		state := "ok"
 		switch {
 		case f.err != nil && f.warn:

@@ -15,7 +15,7 @@ import (
 
 func runDaemon(context.Context, *Settings, io.Writer) error { return needsLinux() }
 
-func runCheck(context.Context, *Settings, io.Writer) error { return needsLinux() }
+func runCheck(context.Context, *Settings, bool, io.Writer, io.Writer) error { return needsLinux() }
 
 func readProcess(int32, int) (*procmon.Process, error) { return nil, needsLinux() }
 
