@@ -40,7 +40,7 @@ func (r *Record) EventID() string {
 		case Start:
 			return id + "-start"
 		case Checkpoint:
-			return id + "-" + strconv.FormatInt(r.Time.Unix(), 10)
+			return id + "-" + strconv.FormatInt(r.Time.UnixMilli(), 10)
 		default:
 			return id + "-end"
 		}

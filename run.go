@@ -74,7 +74,7 @@ type Run struct {
 	Start       time.Time // the execve; for an adopted run the start of its process
 	End         time.Time // zero while it goes on
 	Exit        *Exit     // nil: goes on, was replaced by another execve, or not known
-	Usage       *Usage    // nil: not known
+	Usage       *Usage    // while it goes on, as last told; nil: not known
 	Adopted     bool      // found alive: it began before procmon looked
 	Provisional bool      // not reaped in time: usage and end are those at its exit
 	Unknown     bool      // it ended while procmon did not look: end, exit and usage are what was last known

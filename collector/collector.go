@@ -31,15 +31,17 @@ type Config struct {
 	Store      Store
 	JobEnds    JobEnds
 	JobShares  JobShares
+	Meter      Meter // nil: no checkpoints
 
-	Record     func(p *procmon.Process, job *procmon.Job) bool // whose runs are recorded
-	Person     func(uid uint32) bool                           // whose are recorded anywhere
-	StartAfter time.Duration                                   // a run still going after this gives a start record
-	NamingWait time.Duration                                   // how long a record waits for its application; 0: 2 s
-	FinalWait  time.Duration                                   // how long an ended process waits for its counters; 0: 2 s
-	QueueBytes int                                             // what may wait between source and Live
-	Ready      func()                                          // called once, when what was alive at the start is known
-	Logger     *slog.Logger
+	Record          func(p *procmon.Process, job *procmon.Job) bool // whose runs are recorded
+	Person          func(uid uint32) bool                           // whose are recorded anywhere
+	StartAfter      time.Duration                                   // a run still going after this gives a start record
+	CheckpointEvery time.Duration                                   // a run still going gives a checkpoint each such time; 0: 1 h
+	NamingWait      time.Duration                                   // how long a record waits for its application; 0: 2 s
+	FinalWait       time.Duration                                   // how long an ended process waits for its counters; 0: 2 s
+	QueueBytes      int                                             // what may wait between source and Live
+	Ready           func()                                          // called once, when what was alive at the start is known
+	Logger          *slog.Logger
 }
 
 // Collector joins a source to its sinks.
@@ -62,12 +64,16 @@ type Collector struct {
 	unseen       atomic.Bool // an event found no room: what is alive may be another than known
 	saving       bool        // live runs are being saved
 	saveTook     time.Duration
+	checks       checks
 }
 
 // New makes a Collector. Nothing runs before Run.
 func New(cfg Config) *Collector {
 	if cfg.NamingWait == 0 {
 		cfg.NamingWait = 2 * time.Second
+	}
+	if cfg.CheckpointEvery == 0 {
+		cfg.CheckpointEvery = time.Hour
 	}
 	if cfg.FinalWait == 0 {
 		cfg.FinalWait = 2 * time.Second
@@ -157,7 +163,7 @@ func (c *Collector) resume(ctx context.Context) error {
 			r.End = r.Start
 		}
 		if others[i].Booked != (procmon.Usage{}) {
-			r.Usage = &others[i].Booked
+			r.Usage = atLeast(&others[i].Booked, r.Usage)
 		}
 		c.naming.put(&pending{run: r, name: c.naming.ask(r.Process), phase: endPhase(!others[i].Silent), boot: r.Process.Boot, at: now})
 	}
@@ -207,6 +213,7 @@ func (c *Collector) loop(ctx, sourceCtx context.Context, failed <-chan error, st
 			clear(buf)
 		case now := <-tick.C:
 			c.tell(now)
+			c.checkpoint(sourceCtx, stages)
 			if c.kept != nil {
 				c.kept.flush()
 			}

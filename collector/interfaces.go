@@ -28,6 +28,14 @@ type Census interface {
 	Alive(id procmon.ProcessID) bool
 }
 
+// Meter reads what live runs have used so far.
+type Meter interface {
+	// Measure gives what each run has used, in the order of runs, with what is
+	// booked of it already; zero: not known now. What can't be read is left out:
+	// it may be too little, but never too much. It may take its time.
+	Measure(ctx context.Context, runs []procmon.LiveRun) ([]procmon.Usage, error)
+}
+
 // Clock relates the kernel's time to the time of day.
 type Clock interface {
 	Now() procmon.BootNS

@@ -69,11 +69,12 @@ type run struct {
 	owned     int            // live processes
 	last      procmon.BootNS // when it lost one last
 	booked    procmon.Usage
-	measured  bool     // booked holds something that was measured
-	startSent bool     // its start line is out
-	void      bool     // it never was: it is not told
-	waiting   *waiting // nil: it waits for no start record
-	cost      int      // bytes that it holds in memory, about
+	measured  bool           // booked holds something that was measured
+	startSent bool           // its start line is out
+	due       procmon.BootNS // when its next checkpoint is due; 0: not reckoned yet
+	void      bool           // it never was: it is not told
+	waiting   *waiting       // nil: it waits for no start record
+	cost      int            // bytes that it holds in memory, about
 	name      *naming
 }
 

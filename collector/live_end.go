@@ -1,10 +1,6 @@
 package collector
 
-import (
-	"time"
-
-	"procmon"
-)
+import "procmon"
 
 // expire lets go of processes that waited too long for the other half. A
 // leader that exits before its threads is still alive then: it waits on.
@@ -101,15 +97,10 @@ func began(id procmon.RunID) procmon.BootNS {
 }
 
 func (l *Live) end(r *run) {
-	// By the kernel's clock: the time of day may have been set meanwhile.
-	began := began(r.Process.Run)
-	r.End = r.Start
-	if r.last > began {
-		r.End = r.Start.Add(time.Duration(r.last - began))
-	}
+	r.End = timeOf(r, r.last)
 	if r.measured {
-		usage := r.booked
-		r.Usage = &usage
+		usage := r.booked // a copy: the record must not keep all of r in memory
+		r.Usage = atLeast(&usage, r.Usage)
 	}
 	l.liveBytes -= r.cost
 	if key := r.Job.Key(); l.jobs[key] > 1 {

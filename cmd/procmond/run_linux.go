@@ -150,7 +150,14 @@ func (d *parts) config() collector.Config {
 		Source: d.source, Census: d.census, Clock: procfs.Clock{},
 		Jobs:       jobmap.New(jobmap.Config{Cluster: s.Cluster, Facts: d.jobs, SlurmSlice: s.SlurmSlice}),
 		Identifier: d.apps, UserName: users.name, JobEnds: d.jobs,
-		Record: s.records, Person: s.person, StartAfter: time.Duration(s.StartAfter), QueueBytes: queueBytes, Logger: d.logger,
+		Record: s.records, Person: s.person, StartAfter: time.Duration(s.StartAfter), CheckpointEvery: time.Duration(s.CheckpointEvery),
+		QueueBytes: queueBytes, Logger: d.logger,
+	}
+	if s.CheckpointEvery > 0 {
+		cfg.Meter = d.census
+		if books, ok := d.source.(collector.Meter); ok { // it knows better than /proc
+			cfg.Meter = books
+		}
 	}
 	if d.index != nil {
 		cfg.Store, cfg.JobShares = d.index, d.index

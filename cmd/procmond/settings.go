@@ -7,12 +7,13 @@ import (
 
 // Settings is the daemon's configuration in force.
 type Settings struct {
-	Source      string
-	Cluster     string
-	ExcludeUIDs uids
-	MinUID      number
-	StartAfter  duration
-	ArgsBytes   size
+	Source          string
+	Cluster         string
+	ExcludeUIDs     uids
+	MinUID          number
+	StartAfter      duration
+	CheckpointEvery duration
+	ArgsBytes       size
 
 	IndexPath      string
 	IndexKeepRuns  duration
@@ -47,7 +48,7 @@ type Settings struct {
 func defaults() *Settings {
 	return &Settings{
 		Source: "auto", ExcludeUIDs: uids{0}, MinUID: number(uidMin("/etc/login.defs")),
-		StartAfter: duration(10 * time.Second), ArgsBytes: 32 << 10,
+		StartAfter: duration(10 * time.Second), CheckpointEvery: duration(time.Hour), ArgsBytes: 32 << 10,
 		IndexPath: "/var/lib/procmon/procmon.db", IndexKeepRuns: duration(30 * day), IndexKeepUsage: duration(400 * day),
 		IndexMaxBytes: 2 << 30, Group: "procmon",
 		SyslogAddress: "auto", SyslogSchema: "ecs", SyslogSpool: "/var/lib/procmon/spool", SyslogSpoolBytes: 256 << 20,
@@ -74,6 +75,7 @@ func (s *Settings) table() []setting {
 		{"exclude_uids", "users whose programs are never recorded, by real user id", &s.ExcludeUIDs},
 		{"min_uid", "outside jobs, programs of lower user ids are not recorded", &s.MinUID},
 		{"start_after", "a run still going after this gives a start record", &s.StartAfter},
+		{"checkpoint_every", "a run still going tells each such time what it has used so far; 0: never", &s.CheckpointEvery},
 		{"args_bytes", "how much of each command line is kept", &s.ArgsBytes},
 		{"index.path", "the local SQLite index, or off", text(&s.IndexPath)},
 		{"index.keep_runs", "how long single runs are kept, 0: for ever", &s.IndexKeepRuns},

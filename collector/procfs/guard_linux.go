@@ -25,7 +25,7 @@ type Guard struct {
 	maxArgs int
 	limit   time.Duration
 
-	mu     sync.Mutex // held for the time of a read, so that it bounds how long Process waits
+	mu     sync.Mutex // held for the time of a read, so that it bounds how long a caller waits
 	worker *worker    // nil: none yet
 
 	stuckMu sync.Mutex // guards stuck
@@ -34,12 +34,18 @@ type Guard struct {
 
 // worker is one Reader and the goroutine that uses it.
 type worker struct {
-	ask    chan int32
+	ask    chan request
 	answer chan answer // holds one, so that a late answer does not block
+}
+
+type request struct {
+	pid   int32
+	spent bool // what the process has used is asked, not what it is
 }
 
 type answer struct {
 	process *procmon.Process
+	spent   Spent
 	err     error
 }
 
@@ -52,20 +58,25 @@ func NewGuard(root string, filter *EnvFilter, maxArgs int, limit time.Duration) 
 // Process reads one process, without ancestors. ErrGone: there is none; ErrStuck:
 // it can't be read now.
 func (g *Guard) Process(pid int32) (*procmon.Process, error) {
+	a := g.ask(request{pid: pid})
+	return a.process, a.err
+}
+
+func (g *Guard) ask(req request) answer {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.worker == nil {
 		if err := g.start(); err != nil {
-			return nil, err
+			return answer{err: err}
 		}
 	}
 	w := g.worker
-	w.ask <- pid
+	w.ask <- req
 	timer := time.NewTimer(g.limit)
 	defer timer.Stop()
 	select {
 	case a := <-w.answer:
-		return a.process, a.err
+		return a
 	case <-timer.C:
 	}
 	close(w.ask) // it ends when its read does
@@ -75,7 +86,7 @@ func (g *Guard) Process(pid int32) (*procmon.Process, error) {
 		<-w.answer
 		g.count(-1)
 	}()
-	return nil, fmt.Errorf("pid %d: %w", pid, ErrStuck)
+	return answer{err: fmt.Errorf("pid %d: %w", req.pid, ErrStuck)}
 }
 
 func (g *Guard) count(n int) {
@@ -99,21 +110,28 @@ func (g *Guard) start() error {
 	if err != nil {
 		return err
 	}
-	w := &worker{ask: make(chan int32), answer: make(chan answer, 1)}
+	w := &worker{ask: make(chan request), answer: make(chan answer, 1)}
 	g.worker = w
 	go func() {
 		defer r.Close()
 		parser := NewParser()
-		for pid := range w.ask {
-			raw, err := r.Read(pid)
-			if err != nil {
-				w.answer <- answer{err: err}
-				continue
-			}
-			w.answer <- answer{process: parser.Process(raw)}
+		for req := range w.ask {
+			w.answer <- answerOf(r, parser, req)
 		}
 	}()
 	return nil
+}
+
+func answerOf(r *Reader, parser *Parser, req request) (a answer) {
+	if req.spent {
+		a.spent, a.err = r.Spent(req.pid)
+		return a
+	}
+	raw, err := r.Read(req.pid)
+	if err != nil {
+		return answer{err: err}
+	}
+	return answer{process: parser.Process(raw)}
 }
 
 // Close ends the goroutine that reads; reads that hang end by themselves.

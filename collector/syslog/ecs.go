@@ -60,11 +60,14 @@ func (e *encoder) run(r *procmon.Record) (args int) {
 		w.strs("type", "start", "end")
 	}
 	w.str("action", "exec")
-	if over(r.Phase) {
+	switch {
+	case over(r.Phase):
 		w.str("outcome", outcome(run))
 		if !run.End.IsZero() {
 			w.int("duration", int64(run.Elapsed()))
 		}
+	case r.Phase == procmon.Checkpoint:
+		w.int("duration", int64(max(0, r.Time.Sub(run.Start))))
 	}
 	w.b = append(w.b, '}') // event
 	e.user(run)
