@@ -17,6 +17,7 @@ import (
 // fakeSource hands on what the test gives it, with marks as time goes.
 type fakeSource struct {
 	clock  fakeClock
+	lag    time.Duration // how far its marks are behind
 	events chan procmon.Event
 	fail   chan error
 }
@@ -36,7 +37,7 @@ func (s *fakeSource) Run(ctx context.Context, emit func(*procmon.Event)) error {
 		case e := <-s.events:
 			emit(&e)
 		case <-tick.C:
-			emit(&procmon.Event{Kind: procmon.EventMark, Time: s.clock.Now()})
+			emit(&procmon.Event{Kind: procmon.EventMark, Time: s.clock.Now() - procmon.BootNS(s.lag)})
 		}
 	}
 }
@@ -110,7 +111,7 @@ func (s *fakeSink) fail(err error) {
 func (s *fakeSink) lines() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	phases := map[procmon.Phase]string{procmon.Whole: "whole", procmon.Start: "start", procmon.End: "end"}
+	phases := map[procmon.Phase]string{procmon.Whole: "whole", procmon.Start: "start", procmon.Checkpoint: "check", procmon.End: "end"}
 	var out []string
 	for _, r := range s.records {
 		switch {

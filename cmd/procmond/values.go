@@ -23,7 +23,13 @@ func (d *duration) String() string {
 	if v := time.Duration(*d); v >= day && v%day == 0 {
 		return strconv.FormatInt(int64(v/day), 10) + "d"
 	}
-	return time.Duration(*d).String()
+	s := time.Duration(*d).String()
+	for _, zero := range []string{"m0s", "h0m"} { // 1h, not 1h0m0s
+		if strings.HasSuffix(s, zero) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
 }
 
 func (d *duration) Set(v string) error {
