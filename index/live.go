@@ -3,6 +3,7 @@ package index
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"hash/crc32"
 	"time"
@@ -183,14 +184,17 @@ func (t *txn) liveRow(key liveKey, run *procmon.Run) (row int64, ended bool, err
 // latter have ended unseen.
 func (w *Writer) Live(ctx context.Context) (thisBoot, otherBoot []procmon.LiveRun, err error) {
 	err = w.do(ctx, func(t *txn) error {
-		return t.each("SELECT boot, body, run IS NOT NULL FROM t_live ORDER BY boot, key", nil, func(scan func(...any) error) error {
+		return t.each(`SELECT l.boot, l.body, l.run IS NOT NULL, r.user_us, r.sys_us, r.rss, r.read, r.write
+			FROM t_live l LEFT JOIN t_run r ON r.id = l.run ORDER BY l.boot, l.key`, nil, func(scan func(...any) error) error {
 			var boot string
 			var body []byte
 			var begun bool
-			if err := scan(&boot, &body, &begun); err != nil {
+			var told [5]sql.NullInt64
+			if err := scan(&boot, &body, &begun, &told[0], &told[1], &told[2], &told[3], &told[4]); err != nil {
 				return err
 			}
 			l, err := decodeLive(body)
+			l.Run.Usage = raised(l.Run.Usage, told)
 			l.Silent = l.Silent && !begun // a start record may be younger than what was saved
 			switch {
 			case err != nil: // loadLive has said so
@@ -206,4 +210,22 @@ func (w *Writer) Live(ctx context.Context) (thisBoot, otherBoot []procmon.LiveRu
 		return nil, nil, err
 	}
 	return thisBoot, otherBoot, nil
+}
+
+// raised is what was told of a run that goes on. Its row has the last
+// checkpoint, which may be younger than what was saved.
+func raised(saved *procmon.Usage, told [5]sql.NullInt64) *procmon.Usage {
+	if !told[0].Valid {
+		return saved
+	}
+	var u procmon.Usage
+	if saved != nil {
+		u = *saved
+	}
+	u.User = max(u.User, time.Duration(told[0].Int64)*time.Microsecond)
+	u.System = max(u.System, time.Duration(told[1].Int64)*time.Microsecond)
+	u.MaxRSS = max(u.MaxRSS, uint64(told[2].Int64))
+	u.Read = max(u.Read, uint64(told[3].Int64))
+	u.Write = max(u.Write, uint64(told[4].Int64))
+	return &u
 }

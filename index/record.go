@@ -125,10 +125,11 @@ func (t *txn) add(r *procmon.Record, start int64) (*runRow, error) {
 	return row, nil
 }
 
-// goOn brings a run's row up to what r says, and books the difference. A run
-// that has ended stays as it is.
+// goOn brings a run's row up to what r says, and books the difference: the row
+// holds what is booked already, on whichever days. A run that has ended stays as
+// it is, and one that goes on where a later checkpoint has told of it.
 func (t *txn) goOn(r *procmon.Record, row *runRow) error {
-	if row.flags&flagOpen == 0 || r.Phase == procmon.Start {
+	if row.flags&flagOpen == 0 || r.Phase == procmon.Start || row.past(r) {
 		return nil
 	}
 	folds := t.folds

@@ -81,7 +81,7 @@ func (row *runRow) tell(r *procmon.Record) (when int64, diff *sums) {
 		raise(&row.write, bytesOf(u.Write), &diff.write)
 		if rss := rssOf(u); rss > 0 {
 			raise(&row.rss, rss, new(int64))
-			diff.rss = row.rss.Int64
+			diff.rss = rss // a maximum is no sum: each day has what was told on it
 		}
 	}
 	if closes {
@@ -98,6 +98,11 @@ func (row *runRow) tell(r *procmon.Record) (when int64, diff *sums) {
 		}
 	}
 	return when, diff
+}
+
+// past says whether a record is a checkpoint of a time that is told already.
+func (row *runRow) past(r *procmon.Record) bool {
+	return r.Phase == procmon.Checkpoint && row.elapsed.Valid && r.Time.UnixMicro()-row.start <= row.elapsed.Int64
 }
 
 // raise moves a counter up, never down, and tells by how much.
