@@ -18,6 +18,7 @@ type line struct {
 		ID, Dataset, Outcome string
 		Type                 []string
 		Start, End           time.Time
+		Duration             time.Duration
 	}
 	Process struct {
 		PID           int
