@@ -311,3 +311,17 @@ func TestAtLeast(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkOverdue looks for runs that are due among 100,000 processes, as is
+// done once a minute.
+func BenchmarkOverdue(b *testing.B) {
+	l := &Live{procs: map[int32]*proc{}}
+	for i := range int32(100_000) {
+		p := process(i, ms(int(i)), ms(int(i)), 1000, "a")
+		r := &run{Run: procmon.Run{Process: p}, startSent: true}
+		l.procs[i] = &proc{id: p.Run.Process, run: r}
+	}
+	for b.Loop() {
+		l.due(ms(200_000), 3600e9, maxChecks)
+	}
+}

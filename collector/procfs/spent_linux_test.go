@@ -63,3 +63,56 @@ func TestMeasure(t *testing.T) {
 		t.Errorf("of no process: %v", err)
 	}
 }
+
+// A process that can't be read is left out, and holds nobody up for long.
+func TestMeasureGivesUpOnOneThatHangs(t *testing.T) {
+	root := t.TempDir()
+	for _, pid := range []string{"7", "8"} {
+		if err := os.Mkdir(root+"/"+pid, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := syscall.Mkfifo(root+"/7/stat", 0o600); err != nil { // opening it waits for a writer
+		t.Fatal(err)
+	}
+	stat := "8 (x) R 1 1 1 0 -1 0 0 0 0 0 150 50 0 0 20 0 1 0 77 0 0\n"
+	if err := os.WriteFile(root+"/8/stat", []byte(stat), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	census := &Census{root: root, guard: NewGuard(root, NewEnvFilter(), 0, 50*time.Millisecond)}
+	t.Cleanup(func() { _ = census.Close() })
+	hangs, fine := procmon.ProcessID{PID: 7, Start: 70}, procmon.ProcessID{PID: 8, Start: 77}
+	run := procmon.LiveRun{
+		Run:    procmon.Run{Process: &procmon.Process{Run: procmon.RunID{Process: fine}}},
+		Booked: procmon.Usage{User: time.Second},
+		Owned:  []procmon.Owned{{ID: hangs}, {ID: fine}},
+	}
+	usages, err := census.Measure(t.Context(), []procmon.LiveRun{run})
+	if err != nil || usages[0].CPU() != 3*time.Second || census.guard.Stuck() != 1 {
+		t.Errorf("%+v, %v, %d stuck; want 3 s, one stuck", usages[0], err, census.guard.Stuck())
+	}
+	writer, err := os.OpenFile(root+"/7/stat", os.O_RDWR, 0) // lets the read go on
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = writer.Close()
+}
+
+func BenchmarkMeasure(b *testing.B) {
+	census, err := NewCensus("/proc", "b", NewEnvFilter(), 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = census.Close() })
+	own, err := census.guard.Spent(int32(os.Getpid()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	run := procmon.LiveRun{Run: procmon.Run{Process: &procmon.Process{Run: procmon.RunID{Process: own.ID}}}, Owned: []procmon.Owned{{ID: own.ID}}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := census.Measure(b.Context(), []procmon.LiveRun{run}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
