@@ -167,6 +167,12 @@ func (s *Source) eachProcess(f func(*captureLive)) error {
 // Measure tells what live runs have used so far, in their order. A run that is
 // over meanwhile has what it used last.
 func (s *Source) Measure(_ context.Context, live []procmon.LiveRun) ([]procmon.Usage, error) {
+	// The books first: what a process used that is freed meanwhile is then in
+	// neither, and not in both. A run must not be told to have used too much.
+	booked := map[procmon.RunID]procmon.Usage{}
+	if err := s.eachRun(func(id *captureRunId, r *captureRun) { booked[id.id()] = r.Used.usage(r.Flags) }); err != nil {
+		return nil, err
+	}
 	sums := map[procmon.RunID]procmon.Usage{}
 	err := s.eachProcess(func(l *captureLive) {
 		id := l.Run.id()
@@ -177,13 +183,12 @@ func (s *Source) Measure(_ context.Context, live []procmon.LiveRun) ([]procmon.U
 	if err != nil {
 		return nil, err
 	}
-	booked := map[procmon.RunID]procmon.Usage{}
-	if err := s.eachRun(func(id *captureRunId, r *captureRun) { booked[id.id()] = r.Used.usage(r.Flags) }); err != nil {
-		return nil, err
-	}
 	used := make([]procmon.Usage, len(live))
 	for i := range live {
 		id := live[i].Run.Process.Run
+		if _, ok := booked[id]; !ok {
+			id.Exec = 0 // the books were begun anew while it went on
+		}
 		used[i] = booked[id]
 		used[i].Add(sums[id])
 	}
