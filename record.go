@@ -101,9 +101,10 @@ func (e *LostError) Unwrap() error { return e.Err }
 // after a restart of the daemon.
 type LiveRun struct {
 	Run    Run
-	Booked Usage   // of processes that have ended or exec'ed
-	Owned  []Owned // its live processes, its first one too
-	Silent bool    // no Start record of it was written
+	Booked Usage     // of processes that have ended or exec'ed
+	Owned  []Owned   // its live processes, its first one too
+	Silent bool      // no Start record of it was written
+	Told   time.Time // of its last Checkpoint: it went on until then at least; zero: there was none
 }
 
 // Owned is a process that a run owns.

@@ -111,7 +111,7 @@ func (c *Collector) tellChecks(measured []*check, at procmon.BootNS) {
 			c.checks.next = 0
 			return
 		}
-		r.Usage, r.due = run.Usage, nextCheck(r, procmon.BootNS(c.cfg.CheckpointEvery), at)
+		r.told, r.Usage, r.due = p.at, run.Usage, nextCheck(r, procmon.BootNS(c.cfg.CheckpointEvery), at)
 	}
 }
 

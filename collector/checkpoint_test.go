@@ -254,6 +254,7 @@ func TestCheckpointsOutliveTheDaemon(t *testing.T) {
 		first, m := newMeasured(t)
 		first.cfg.Store = store
 		first.start()
+		began := time.Now()
 		first.run(10, "long", 0)
 		m.set(10, cpu(500))
 		time.Sleep(62 * time.Minute)
@@ -268,7 +269,8 @@ func TestCheckpointsOutliveTheDaemon(t *testing.T) {
 		again := func(mine, others []procmon.LiveRun, found ...*procmon.Process) *world {
 			w, _ := newMeasured(t)
 			w.source.clock, w.cfg.Clock = first.source.clock, first.cfg.Clock
-			w.cfg.Store = &fakeStore{mine: mine, others: others, seen: time.Now()}
+			// What was seen surely is older than the checkpoint, after a kill.
+			w.cfg.Store = &fakeStore{mine: mine, others: others, seen: began.Add(time.Minute)}
 			w.cfg.Census = &fakeCensus{found: found}
 			w.start()
 			return w
@@ -278,6 +280,8 @@ func TestCheckpointsOutliveTheDaemon(t *testing.T) {
 			w.flush()
 			if end := w.told(procmon.End); len(end) != 1 || end[0].Run.Usage.CPU() != 500*time.Millisecond {
 				t.Errorf("%s: end %+v, want 500 ms", what, end)
+			} else if elapsed := end[0].Run.Elapsed(); elapsed < time.Hour {
+				t.Errorf("%s: it took %v, less than its checkpoint told", what, elapsed)
 			}
 			if err := w.end(); err != nil {
 				t.Error(err)
@@ -309,6 +313,28 @@ func TestAtLeast(t *testing.T) {
 		if atLeast(u, nil) != u || atLeast(nil, told) != told || atLeast(nil, nil) != nil {
 			t.Fatal("of one that is not known")
 		}
+	}
+}
+
+// Runs of a source that keeps books have no processes here.
+func TestCheckpointsOfBookedRuns(t *testing.T) {
+	l := NewLive(LiveConfig{Books: true})
+	for i := range int32(3) {
+		p := process(10+i, ms(0), ms(int(i)), 1000, "a")
+		r := &run{Run: procmon.Run{Process: p}, startSent: i != 1}
+		l.runs[p.Run] = r
+		l.runs[procmon.RunID{Process: p.Run.Process}] = r // its books were begun anew: one run, two names
+	}
+	var pids []int32
+	const hour = 3600e9
+	for _, at := range []procmon.BootNS{ms(0) + hour/2, ms(2) + hour} {
+		pids = nil
+		for _, m := range l.due(at, hour, maxChecks) {
+			pids = append(pids, m.live.Run.Process.Run.Process.PID)
+		}
+	}
+	if diff := cmp.Diff([]int32{10, 12}, pids); diff != "" {
+		t.Errorf("due (-want +got):\n%s", diff)
 	}
 }
 

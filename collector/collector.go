@@ -159,8 +159,10 @@ func (c *Collector) resume(ctx context.Context) error {
 	for i := range others { // of a boot that is over: the machine went down with them
 		r := others[i].Run
 		r.Unknown, r.End = true, seen
-		if r.End.Before(r.Start) {
-			r.End = r.Start
+		for _, t := range []time.Time{r.Start, others[i].Told} {
+			if r.End.Before(t) {
+				r.End = t
+			}
 		}
 		if others[i].Booked != (procmon.Usage{}) {
 			r.Usage = atLeast(&others[i].Booked, r.Usage)

@@ -14,7 +14,7 @@ import (
 func (l *Live) Restore(runs []procmon.LiveRun, seen procmon.BootNS) {
 	l.seen = seen
 	for i := range runs {
-		r := &run{Run: runs[i].Run, booked: runs[i].Booked, startSent: !runs[i].Silent}
+		r := &run{Run: runs[i].Run, booked: runs[i].Booked, startSent: !runs[i].Silent, told: runs[i].Told}
 		r.measured = r.booked != procmon.Usage{}
 		if l.cfg.Books {
 			l.runs[r.Process.Run] = r
@@ -163,14 +163,14 @@ func (l *Live) Snapshot() []procmon.LiveRun {
 		if !ok {
 			i = len(runs)
 			index[pr.run] = i
-			runs = append(runs, procmon.LiveRun{Run: pr.run.Run, Booked: pr.run.booked, Silent: !pr.run.startSent})
+			runs = append(runs, procmon.LiveRun{Run: pr.run.Run, Booked: pr.run.booked, Silent: !pr.run.startSent, Told: pr.run.told})
 		}
 		runs[i].Owned = append(runs[i].Owned, procmon.Owned{ID: pr.id, Since: pr.since})
 	}
 	for id, r := range l.runs {
 		if id == r.Process.Run { // not under the id of books begun anew
 			first := procmon.Owned{ID: id.Process, Since: r.Process.Before}
-			runs = append(runs, procmon.LiveRun{Run: r.Run, Booked: r.booked, Silent: !r.startSent, Owned: []procmon.Owned{first}})
+			runs = append(runs, procmon.LiveRun{Run: r.Run, Booked: r.booked, Silent: !r.startSent, Told: r.told, Owned: []procmon.Owned{first}})
 		}
 	}
 	for i := range runs {

@@ -98,6 +98,9 @@ func began(id procmon.RunID) procmon.BootNS {
 
 func (l *Live) end(r *run) {
 	r.End = timeOf(r, r.last)
+	if r.End.Before(r.told) { // it ended after all that is known of it
+		r.End = r.told
+	}
 	if r.measured {
 		usage := r.booked // a copy: the record must not keep all of r in memory
 		r.Usage = atLeast(&usage, r.Usage)

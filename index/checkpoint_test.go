@@ -222,8 +222,8 @@ func TestCheckpointsOutlivePruning(t *testing.T) {
 	}
 	w = mustOpen(t, o)
 	live, _, err := w.Live(t.Context())
-	if err != nil || len(live) != 1 || live[0].Run.Usage.CPU() != time.Hour {
-		t.Fatalf("live %+v, %v; want one with an hour", live, err)
+	if err != nil || len(live) != 1 || live[0].Run.Usage.CPU() != time.Hour || !live[0].Told.Equal(t0.Add(24*time.Hour)) {
+		t.Fatalf("live %+v, %v; want one with an hour, told a day after its start", live, err)
 	}
 	ended := run(90 * time.Minute)
 	ended.End = t0.Add(48 * time.Hour)

@@ -184,17 +184,17 @@ func (t *txn) liveRow(key liveKey, run *procmon.Run) (row int64, ended bool, err
 // latter have ended unseen.
 func (w *Writer) Live(ctx context.Context) (thisBoot, otherBoot []procmon.LiveRun, err error) {
 	err = w.do(ctx, func(t *txn) error {
-		return t.each(`SELECT l.boot, l.body, l.run IS NOT NULL, r.user_us, r.sys_us, r.rss, r.read, r.write
+		return t.each(`SELECT l.boot, l.body, l.run IS NOT NULL, r.elapsed, r.user_us, r.sys_us, r.rss, r.read, r.write
 			FROM t_live l LEFT JOIN t_run r ON r.id = l.run ORDER BY l.boot, l.key`, nil, func(scan func(...any) error) error {
 			var boot string
 			var body []byte
 			var begun bool
-			var told [5]sql.NullInt64
-			if err := scan(&boot, &body, &begun, &told[0], &told[1], &told[2], &told[3], &told[4]); err != nil {
+			var told [6]sql.NullInt64
+			if err := scan(&boot, &body, &begun, &told[0], &told[1], &told[2], &told[3], &told[4], &told[5]); err != nil {
 				return err
 			}
 			l, err := decodeLive(body)
-			l.Run.Usage = raised(l.Run.Usage, told)
+			raiseLive(&l, told)
 			l.Silent = l.Silent && !begun // a start record may be younger than what was saved
 			switch {
 			case err != nil: // loadLive has said so
@@ -212,20 +212,24 @@ func (w *Writer) Live(ctx context.Context) (thisBoot, otherBoot []procmon.LiveRu
 	return thisBoot, otherBoot, nil
 }
 
-// raised is what was told of a run that goes on. Its row has the last
-// checkpoint, which may be younger than what was saved.
-func raised(saved *procmon.Usage, told [5]sql.NullInt64) *procmon.Usage {
-	if !told[0].Valid {
-		return saved
+// raiseLive raises what was saved of a run to what its row has of the last
+// checkpoint, which may be younger: elapsed, user, system, RSS, read, write.
+func raiseLive(l *procmon.LiveRun, told [6]sql.NullInt64) {
+	const us = time.Microsecond
+	if at := l.Run.Start.Add(time.Duration(told[0].Int64) * us); told[0].Valid && l.Told.Before(at) {
+		l.Told = at
+	}
+	if !told[1].Valid {
+		return
 	}
 	var u procmon.Usage
-	if saved != nil {
-		u = *saved
+	if l.Run.Usage != nil {
+		u = *l.Run.Usage
 	}
-	u.User = max(u.User, time.Duration(told[0].Int64)*time.Microsecond)
-	u.System = max(u.System, time.Duration(told[1].Int64)*time.Microsecond)
-	u.MaxRSS = max(u.MaxRSS, uint64(told[2].Int64))
-	u.Read = max(u.Read, uint64(told[3].Int64))
-	u.Write = max(u.Write, uint64(told[4].Int64))
-	return &u
+	u.User = max(u.User, time.Duration(told[1].Int64)*us)
+	u.System = max(u.System, time.Duration(told[2].Int64)*us)
+	u.MaxRSS = max(u.MaxRSS, uint64(told[3].Int64))
+	u.Read = max(u.Read, uint64(told[4].Int64))
+	u.Write = max(u.Write, uint64(told[5].Int64))
+	l.Run.Usage = &u
 }
