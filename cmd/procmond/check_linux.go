@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"procmon/appmap"
+	"procmon/collector/bpf"
 	"procmon/collector/procconn"
 	"procmon/collector/syslog"
 )
@@ -52,12 +53,13 @@ func runCheck(ctx context.Context, s *Settings, load bool, w, progress io.Writer
 func findings(ctx context.Context, s *Settings) []finding {
 	all := []finding{
 		{what: "runs as root", err: isRoot(), fix: "start it by systemd or with sudo"},
-		checkSource(s),
-		{what: "real-time readers", err: canRealtime(s), warn: true, fix: "grant CAP_SYS_NICE, or set procconn.realtime = \"off\" and accept that more programs vanish unread"},
+	}
+	all = append(all, checkSource(s)...)
+	all = append(all, []finding{
 		{what: "index " + s.IndexPath, err: writableFor(s.IndexPath, s.IndexPath == "off"), fix: "make the directory and let root write there, or set index.path"},
 		{what: "job facts in " + s.JobsDir, err: trusted(s.JobsDir), warn: true, fix: "systemd-tmpfiles --create makes it; without it jobs are known by cgroup and environment alone"},
 		{what: "application rules", err: checkRules(s), fix: "mend the file that is named"},
-	}
+	}...)
 	return append(all, checkSyslog(ctx, s))
 }
 
@@ -68,10 +70,51 @@ func isRoot() error {
 	return nil
 }
 
-func checkSource(s *Settings) finding {
+// checkSource tries the sources that the settings allow, until one works.
+func checkSource(s *Settings) []finding {
+	var all []finding
+	if s.Source != procconn.Name {
+		f := checkBPF(s)
+		f.warn = s.Source != bpf.Name // auto goes on without
+		all = append(all, f)
+		if f.err == nil {
+			return append(all, finding{
+				what: "place of pinned programs " + s.BPFPin, err: checkPin(s.BPFPin), warn: true,
+				fix: "mount -t bpf bpf /sys/fs/bpf, or set bpf.pin; without it what happens while no daemon runs is not seen",
+			})
+		}
+		if !f.warn {
+			return all
+		}
+	}
+	return append(all, checkProcconn(s), finding{
+		what: "real-time readers", err: canRealtime(s), warn: true,
+		fix: "grant CAP_SYS_NICE, or set procconn.realtime = \"off\" and accept that more programs vanish unread",
+	})
+}
+
+func checkBPF(s *Settings) finding {
+	f := finding{what: "eBPF programs", fix: "Linux 5.17 with CONFIG_DEBUG_INFO_BTF, and CAP_BPF and CAP_PERFMON; until then source = \"procconn\" does with less"}
+	source, err := openBPF(s, "", "off", slog.New(slog.DiscardHandler))
+	if err != nil {
+		f.err = err
+		return f
+	}
+	f.err = source.Close()
+	return f
+}
+
+func checkPin(pin string) error {
+	if pin == "off" {
+		return errors.New("bpf.pin is off")
+	}
+	return bpf.CanPin(pin)
+}
+
+func checkProcconn(s *Settings) finding {
 	f := finding{what: "process connector and taskstats", fix: "the kernel needs CONFIG_PROC_EVENTS and CONFIG_TASKSTATS, procmond CAP_NET_ADMIN and the host's own pid namespace"}
 	source, err := procconn.Open(procconn.Config{
-		Proc: "/proc", Env: envFilter(), MaxArgs: 4096, BufferBytes: 1 << 20, RingBytes: 1 << 16, Logger: slog.New(slog.DiscardHandler),
+		Proc: "/proc", Env: envFilter(), MaxArgs: int(s.ArgsBytes), BufferBytes: 1 << 20, RingBytes: 1 << 16, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		f.err = err

@@ -45,7 +45,7 @@ func load(cfg *Config) (p *programs, err error) {
 	}
 	// Kernels before 5.11 charge maps to RLIMIT_MEMLOCK.
 	if err := rlimit.RemoveMemlock(); err != nil {
-		return p, fmt.Errorf("memory limit: %w", err)
+		return p, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	spec, err := p.spec(cfg)
 	if err != nil {
@@ -197,6 +197,22 @@ func lockDir(dir string) (*os.File, error) {
 
 const bpfMagic = 0xcafe4a11 // BPF_FS_MAGIC in include/uapi/linux/magic.h
 
+// CanPin says why programs can't be pinned in a directory; nil: they can, where
+// need be after the BPF filesystem is mounted.
+func CanPin(dir string) error {
+	parent := filepath.Dir(dir)
+	var fs unix.Statfs_t
+	if err := unix.Statfs(parent, &fs); err != nil {
+		return fmt.Errorf("%s: %w", parent, err)
+	}
+	if uint32(fs.Type) != bpfMagic && parent != mountPoint {
+		return fmt.Errorf("%s is not on a BPF filesystem", parent)
+	}
+	return nil
+}
+
+const mountPoint = "/sys/fs/bpf" // where systemd mounts it
+
 // mountBPF mounts the BPF filesystem where systemd would, if nothing has.
 func mountBPF(dir string) error {
 	var fs unix.Statfs_t
@@ -206,7 +222,7 @@ func mountBPF(dir string) error {
 	if uint32(fs.Type) == bpfMagic {
 		return nil
 	}
-	if dir != "/sys/fs/bpf" {
+	if dir != mountPoint {
 		return fmt.Errorf("%s is not on a BPF filesystem; set bpf.pin to a directory below /sys/fs/bpf", dir)
 	}
 	if err := unix.Mount("bpf", dir, "bpf", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=0700"); err != nil {
