@@ -8,7 +8,7 @@ PROGRAMS = procmond procmon-report
 
 export GO PREFIX DESTDIR FUZZTIME
 
-.PHONY: help build demo test lint fmt bench fuzz install uninstall
+.PHONY: generate help build demo test lint fmt bench fuzz install uninstall
 
 help: ## this text
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -27,6 +27,10 @@ test: ## unit tests, fuzz corpora and, as root, tests with real daemons
 
 lint: ## golangci-lint, go vet for another system, shellcheck
 	@scripts/lint.sh
+
+generate: ## the eBPF object, after a change of collector/bpf/program
+	@scripts/deps.sh clang
+	$(GO) generate ./collector/bpf
 
 fmt: ## format the Go code
 	$$($(GO) env GOROOT)/bin/gofmt -l -w .

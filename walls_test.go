@@ -28,6 +28,7 @@ var walls = []wall{
 	{"procmon/collector", []string{"procmon"}},
 	{"procmon/collector/procfs", []string{"procmon"}},
 	{"procmon/collector/procconn", []string{"procmon", "procmon/collector/procfs"}},
+	{"procmon/collector/bpf", []string{"procmon"}},
 	{"procmon/collector/syslog", []string{"procmon"}},
 	{"procmon/jobmap", []string{"procmon"}},
 	{"procmon/appmap", []string{"procmon"}},
@@ -43,6 +44,7 @@ var only = map[string][]string{
 	"github.com/jedib0t/go-pretty/v6": {"procmon/report"},
 	"github.com/mattn/go-sqlite3":     {"procmon/index", "procmon/appmap"},
 	"github.com/mdlayher/netlink":     {"procmon/collector"},
+	"github.com/cilium/ebpf":          {"procmon/collector/bpf"},
 	"github.com/mdlayher/genetlink":   {"procmon/collector"},
 }
 

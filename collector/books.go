@@ -120,5 +120,8 @@ func (c *Collector) receipt(r *run) *receipt {
 	}
 	rc := &receipt{id: r.Process.Run, kept: c.kept}
 	rc.left.Store(int32(len(c.outputs)))
+	if len(c.outputs) == 0 {
+		rc.lose()
+	}
 	return rc
 }

@@ -49,6 +49,9 @@ func (c *Collector) census(ctx context.Context, stages *sync.WaitGroup) {
 		end := procmon.Event{Kind: procmon.EventCensus, Reader: reader, Time: c.cfg.Clock.Now()}
 		if err == nil && c.books != nil {
 			end.Books, err = c.books.Runs()
+			for _, run := range owners { // of some there may have been no room for books
+				end.Books[run] = struct{}{}
+			}
 		}
 		failed = err != nil && ctx.Err() == nil
 		if failed {

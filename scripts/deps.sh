@@ -2,8 +2,8 @@
 # Installs what a make target needs and the machine lacks, with apt-get or dnf,
 # and says what and why before it does.
 #
-#   deps.sh NAME…     gcc slurm rsyslog logrotate python3 shellcheck; "test" stands for
-#                     the first five
+#   deps.sh NAME…     gcc slurm rsyslog logrotate python3 shellcheck clang; "test" stands
+#                     for the first five
 #
 # Exit status: 0 everything is there; 1 something that can't be done without
 # (gcc) is missing; 3 only what can be done without is.
@@ -21,6 +21,7 @@ missing() {
     gcc) ! have gcc || ! has_headers ;;
     slurm) ! { have slurmd && have slurmctld && have srun && have munged; } ;;
     rsyslog) ! have rsyslogd ;;
+    clang) ! have clang || ! have llvm-strip || [ ! -e /usr/include/bpf/bpf_helpers.h ] ;;
     *) ! have "$1" ;;
     esac
 }
@@ -35,6 +36,7 @@ why() {
     logrotate) echo "the tests rotate a log under load" ;;
     python3) echo "users' programs in the demo and the tests" ;;
     shellcheck) echo "make lint checks the shell scripts" ;;
+    clang) echo "the eBPF programs are made with it, and with libbpf's headers" ;;
     esac
 }
 
@@ -42,6 +44,8 @@ packages() {
     case $MANAGER:$1 in
     apt-get:gcc) echo gcc libc6-dev ;;
     apt-get:slurm) echo slurm-wlm slurm-client munge ;;
+    apt-get:clang) echo clang llvm libbpf-dev ;;
+    dnf:clang) echo clang llvm libbpf-devel ;;
     dnf:gcc) echo gcc glibc-devel ;;
     dnf:shellcheck) echo ShellCheck ;;
     # From EPEL, which dnf_install turns on.

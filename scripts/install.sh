@@ -142,6 +142,8 @@ uninstall_all() {
         if [ -d /run/systemd/system ]; then
             systemctl disable --now procmond 2>/dev/null || true
         fi
+        # The eBPF programs would go on without it.
+        [ ! -x "$BIN/procmond" ] || "$BIN/procmond" detach || true
     fi
     while read -r mode source target; do
         if is_config "$target" && [ -e "$DESTDIR$target" ] && ! cmp -s "$source" "$DESTDIR$target"; then

@@ -39,8 +39,12 @@ func load(cfg *Config) (p *programs, err error) {
 		}
 	}()
 	if cfg.Pin != "" {
-		if p.dir, err = lockDir(cfg.Pin); err != nil {
+		p.dir, err = lockDir(cfg.Pin)
+		if errors.Is(err, ErrPinned) {
 			return p, err
+		}
+		if err != nil {
+			cfg.Logger.Warn("programs are not pinned: what happens while no daemon runs will not be seen", "error", err)
 		}
 	}
 	// Kernels before 5.11 charge maps to RLIMIT_MEMLOCK.
@@ -190,7 +194,7 @@ func lockDir(dir string) (*os.File, error) {
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("%s belongs to another procmond that runs; stop it, or give this one its own bpf.pin: %w", dir, err)
+		return nil, fmt.Errorf("%s %w; stop it, or give this one its own bpf.pin", dir, ErrPinned)
 	}
 	return f, nil
 }

@@ -145,7 +145,7 @@ func (d *decoder) exec(b []byte) (*execution, error) {
 	p := &procmon.Process{
 		Run: e.Head.Run.id(), Boot: d.boot,
 		PPID: int32(e.Ppid), SID: int32(e.Sid), TTY: int32(e.Tty), UID: e.Uid, EUID: e.Euid, GID: e.Gid, LoginUID: e.Loginuid,
-		MountNS: uint64(e.MntNs), PIDNS: uint64(e.PidNs), Comm: d.text(cstring(e.Comm[:])),
+		MountNS: e.MntNs, PIDNS: e.PidNs, Comm: d.text(cstring(e.Comm[:])),
 		Exe: d.text(parts[2]), ExeDeleted: e.Flags&execDeleted != 0, Cwd: d.text(parts[3]),
 		ArgsBytes: int(e.ArgsBytes), ArgsCount: int(e.Argc), EnvBytes: int(e.EnvBytes), Before: e.Before.counters(),
 	}

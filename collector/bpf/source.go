@@ -15,6 +15,10 @@ const Name = "bpf"
 // attach the programs.
 var ErrUnavailable = errors.New("eBPF is not available")
 
+// ErrPinned is wrapped by what Open and Detach return where another daemon works
+// with the pinned programs.
+var ErrPinned = errors.New("belongs to another procmond that runs")
+
 // Config says how to look.
 type Config struct {
 	Boot      string   // id of this boot
