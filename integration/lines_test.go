@@ -21,15 +21,17 @@ type line struct {
 		Duration             time.Duration
 	}
 	Process struct {
-		PID           int
-		EntityID      string `json:"entity_id"`
-		Executable    string
-		Name          string
-		Args          []string
-		ArgsCount     int  `json:"args_count"`
-		ArgsTruncated int  `json:"args_truncated"`
-		ExitCode      *int `json:"exit_code"`
-		ExitSignal    *int `json:"exit_signal"`
+		PID              int
+		EntityID         string `json:"entity_id"`
+		Executable       string
+		Name             string
+		Args             []string
+		ArgsCount        int    `json:"args_count"`
+		ArgsTruncated    int    `json:"args_truncated"`
+		WorkingDirectory string `json:"working_directory"`
+		Parent           struct{ PID int }
+		ExitCode         *int `json:"exit_code"`
+		ExitSignal       *int `json:"exit_signal"`
 	}
 	User struct {
 		ID, Name  string
