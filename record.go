@@ -87,8 +87,9 @@ type Status struct {
 // LostError is how a sink says that records are lost to it for good: asking it
 // again would not help. Any other error means "not now".
 type LostError struct {
-	Loss Loss
-	Err  error
+	Loss   Loss     // without those of Losses; a Count of 0 here means none
+	Losses []Record // records of losses that were lost themselves, to be told later
+	Err    error
 }
 
 func (e *LostError) Error() string {

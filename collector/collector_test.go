@@ -84,6 +84,7 @@ type fakeSink struct {
 	mu      sync.Mutex
 	records []procmon.Record
 	err     error
+	full    bool // everything is lost
 	writes  int
 	closed  bool
 }
@@ -95,8 +96,25 @@ func (s *fakeSink) Write(_ context.Context, batch []procmon.Record) error {
 	if s.err != nil {
 		return s.err
 	}
+	if s.full {
+		lost := &procmon.LostError{Loss: procmon.Loss{Reason: procmon.LossSink, Where: "slow", From: batch[0].Time, To: batch[0].Time}, Err: errors.New("spool full")}
+		for _, r := range batch {
+			if r.Loss != nil {
+				lost.Losses = append(lost.Losses, r)
+			} else {
+				lost.Loss.Count++
+			}
+		}
+		return lost
+	}
 	s.records = append(s.records, batch...)
 	return nil
+}
+
+func (s *fakeSink) setFull(full bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.full = full
 }
 
 func (s *fakeSink) Close() error { s.closed = true; return nil }
@@ -271,6 +289,43 @@ func TestCollectorCountsWhatASinkLost(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		w.flush()
 		w.want(w.sink, "whole a = a of alice", "loss slow: sink full")
+		if err := w.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A loss that a sink has no room for is told to it later, with all that it
+// counts: else the sink's books would not balance.
+func TestCollectorTellsALostLossLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.start()
+		w.flush()
+		w.slow.setFull(true)
+		for i := range 3 {
+			w.run(int32(10+i), "a", time.Millisecond)
+			w.flush()
+			time.Sleep(3 * time.Second)
+		}
+		w.slow.setFull(false)
+		w.run(20, "b", time.Millisecond)
+		w.flush()
+		w.want(w.slow, "loss slow: sink full", "whole b = b of alice")
+		for _, r := range w.slow.records {
+			if r.Loss != nil && r.Loss.Count != 3 {
+				t.Errorf("the loss counts %d, want 3", r.Loss.Count)
+			}
+		}
+		seen := uint64(0)
+		for _, r := range w.sink.records {
+			if r.Loss != nil {
+				seen += r.Loss.Count
+			}
+		}
+		if seen != 3 {
+			t.Errorf("the other sink was told of %d, want 3", seen)
+		}
 		if err := w.end(); err != nil {
 			t.Error(err)
 		}

@@ -21,14 +21,32 @@ type lossKey struct {
 	cpu           int
 }
 
+func keyOf(l *procmon.Loss) lossKey { return lossKey{l.Reason, l.Where, l.CPU} }
+
+// merge adds a loss of the same key. Without the number of one, that of both
+// together is not known either.
+func merge(sum, l *procmon.Loss) {
+	if sum.Count == 0 || l.Count == 0 {
+		sum.Count = 0
+	} else {
+		sum.Count += l.Count
+	}
+	if l.From.Before(sum.From) {
+		sum.From = l.From
+	}
+	if l.To.After(sum.To) {
+		sum.To = l.To
+	}
+}
+
 // count adds n events that were lost at one time.
 func (b *lossBook) count(reason, where string, cpu int, n uint64, at time.Time) {
 	b.add(procmon.Loss{Count: n, CPU: cpu, From: at, To: at, Reason: reason, Where: where})
 }
 
-// add adds a loss. One without a count stays so: the sum is not known.
+// add adds a loss.
 func (b *lossBook) add(l procmon.Loss) {
-	key := lossKey{l.Reason, l.Where, l.CPU}
+	key := keyOf(&l)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.open == nil {
@@ -39,17 +57,7 @@ func (b *lossBook) add(l procmon.Loss) {
 		b.open[key] = l
 		return
 	}
-	if old.Count == 0 || l.Count == 0 {
-		old.Count = 0
-	} else {
-		old.Count += l.Count
-	}
-	if l.From.Before(old.From) {
-		old.From = l.From
-	}
-	if l.To.After(old.To) {
-		old.To = l.To
-	}
+	merge(&old, &l)
 	b.open[key] = old
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"procmon"
@@ -38,6 +40,9 @@ type output struct {
 	failing bool // the last write did not succeed: said once, not at every try
 
 	abandoned int // records that a stop left behind, when run has returned
+
+	mu     sync.Mutex // guards untold
+	untold []procmon.Record
 }
 
 func newOutput(cfg SinkConfig, losses *lossBook, logger *slog.Logger) *output {
@@ -61,14 +66,46 @@ func (o *output) push(it item) {
 		return
 	}
 	it.receipt.pass()
-	if !o.own(&it.record) {
+	if it.record.Loss != nil {
+		o.later(&it.record)
+	} else {
 		o.losses.count(procmon.LossQueue, o.Name, -1, 1, it.record.Time)
 	}
 }
 
-// own says whether a record tells of this sink's own losses: losing that one
-// must not breed another.
-func (o *output) own(r *procmon.Record) bool { return r.Loss != nil && r.Loss.Where == o.Name }
+// later keeps a loss that found no room. What it counts would be missing from
+// the sink's books for good, and losing it must not breed another loss. Losses
+// of one kind become one, so there are never many.
+func (o *output) later(r *procmon.Record) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range o.untold {
+		if u := &o.untold[i]; keyOf(u.Loss) == keyOf(r.Loss) {
+			sum := *u.Loss // the record is other sinks', too
+			merge(&sum, r.Loss)
+			u.Loss = &sum
+			return
+		}
+	}
+	o.untold = append(o.untold, *r)
+}
+
+// breeds says whether losing a record is a loss of its own: one that tells what
+// this sink lost must not go on for ever.
+func (o *output) breeds(r procmon.Record) bool { return r.Loss == nil || r.Loss.Where != o.Name }
+
+// withUntold gives what is to be written: first the losses that found no room
+// before.
+func (o *output) withUntold(batch []procmon.Record) []procmon.Record {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.untold) == 0 {
+		return batch
+	}
+	batch = append(o.untold, batch...)
+	o.untold = nil
+	return batch
+}
 
 // close lets run return once everything is written.
 func (o *output) close() { close(o.closing) }
@@ -84,6 +121,8 @@ func (o *output) run(ctx context.Context) {
 				o.linger(ctx)
 			case <-o.closing:
 				if o.queue.Len() == 0 {
+					o.write(ctx, nil, nil)
+					o.abandoned += len(o.untold)
 					return
 				}
 			case <-ctx.Done():
@@ -146,7 +185,7 @@ func (o *output) linger(ctx context.Context) {
 // write gives a batch to the sink until it is taken or lost, and passes the
 // receipts of its items.
 func (o *output) write(ctx context.Context, batch []procmon.Record, items []item) {
-	if len(batch) == 0 || !o.offer(ctx, batch) {
+	if batch = o.withUntold(batch); len(batch) == 0 || !o.offer(ctx, batch) {
 		return
 	}
 	for i := range items {
@@ -167,13 +206,13 @@ func (o *output) offer(ctx context.Context, batch []procmon.Record) bool {
 		}
 		var lost *procmon.LostError
 		if errors.As(err, &lost) {
-			for i := range batch {
-				if !o.own(&batch[i]) {
-					o.losses.add(lost.Loss)
-					break
-				}
+			for i := range lost.Losses {
+				o.later(&lost.Losses[i])
 			}
-			o.logger.Error("sink lost records", "sink", o.Name, "error", err)
+			if lost.Loss.Count > 0 && slices.ContainsFunc(batch, o.breeds) {
+				o.losses.add(lost.Loss)
+				o.logger.Error("sink lost records", "sink", o.Name, "error", err)
+			}
 			return true
 		}
 		if !o.failing {

@@ -40,11 +40,13 @@ type Sink struct {
 	mu     sync.Mutex // guards what follows
 	closed bool
 	enc    encoder
-	buf    []byte   // lines on their way
-	lines  [][]byte // of buf
-	spool  *spool   // nil: none
+	buf    []byte            // lines on their way
+	lines  [][]byte          // of buf
+	of     []*procmon.Record // of lines
+	spool  *spool            // nil: none
 	loss   procmon.Loss
-	cause  error // of loss
+	losses []procmon.Record // of losses, without room
+	cause  error            // of loss or losses
 
 	// While direct, Write sends, holding mu. Else drain owns target and ring,
 	// and Write appends to the spool. The spool is empty while direct.
@@ -157,13 +159,14 @@ func (s *Sink) Write(ctx context.Context, records []procmon.Record) error {
 		return ErrClosed
 	}
 	for len(records) > 0 {
-		s.buf, s.lines = s.buf[:0], s.lines[:0]
+		s.buf, s.lines, s.of = s.buf[:0], s.lines[:0], s.of[:0]
 		n := 0
 		var ends []int
 		for n < len(records) && len(s.buf) < batchBytes {
 			if b := s.enc.line(s.buf, &records[n]); len(b) > len(s.buf) {
 				s.buf = b
 				ends = append(ends, len(b))
+				s.of = append(s.of, &records[n])
 			}
 			n++
 		}
@@ -172,21 +175,21 @@ func (s *Sink) Write(ctx context.Context, records []procmon.Record) error {
 			s.lines = append(s.lines, s.buf[from:end])
 			from = end
 		}
-		if err := s.deliver(ctx, s.lines, records[:n]); err != nil {
+		if err := s.deliver(ctx, s.lines, s.of); err != nil {
 			return err
 		}
 		records = records[n:]
 	}
-	if s.loss.Count == 0 {
+	if s.loss.Count == 0 && len(s.losses) == 0 {
 		return nil
 	}
-	err := &procmon.LostError{Loss: s.loss, Err: s.cause}
-	s.loss, s.cause = procmon.Loss{}, nil
+	err := &procmon.LostError{Loss: s.loss, Losses: s.losses, Err: s.cause}
+	s.loss, s.losses, s.cause = procmon.Loss{}, nil, nil
 	return err
 }
 
-// deliver sends or spools lines.
-func (s *Sink) deliver(ctx context.Context, lines [][]byte, of []procmon.Record) error {
+// deliver sends or spools lines; of are their records.
+func (s *Sink) deliver(ctx context.Context, lines [][]byte, of []*procmon.Record) error {
 	if s.direct {
 		ctx, cancel := context.WithTimeout(ctx, directWait)
 		n, err := s.sendAll(ctx, lines)
@@ -194,7 +197,7 @@ func (s *Sink) deliver(ctx context.Context, lines [][]byte, of []procmon.Record)
 		if err == nil {
 			return nil
 		}
-		lines = lines[n:]
+		lines, of = lines[n:], of[n:]
 		s.giveUpDirect(err)
 	}
 	if len(lines) == 0 {
@@ -211,7 +214,13 @@ func (s *Sink) deliver(ctx context.Context, lines [][]byte, of []procmon.Record)
 	s.spoolBytes.Store(s.spool.bytes())
 	switch {
 	case errors.Is(err, errSpoolFull):
-		s.lose(uint64(len(lines)-n), of[0].Time, of[len(of)-1].Time, err)
+		for _, r := range of[n:] {
+			if r.Loss != nil {
+				s.losses, s.cause = append(s.losses, *r), err
+			} else {
+				s.lose(1, r.Time, r.Time, err)
+			}
+		}
 	case err != nil:
 		return err
 	}

@@ -276,6 +276,24 @@ func TestSpoolFullIsLoss(t *testing.T) {
 	}
 }
 
+// A loss that finds no room is given back, not counted.
+func TestSpoolFullGivesLossesBack(t *testing.T) {
+	dir := shortTemp(t)
+	s := mustOpen(t, Options{Address: "unix:" + filepath.Join(dir, "s"), Spool: filepath.Join(dir, "spool"), SpoolMax: 16 << 10})
+	records := append(numberedBatch(0, 100), procmon.Record{Host: "n1", Boot: "b", Seq: 7, Time: epoch, Loss: &procmon.Loss{Count: 5, Reason: procmon.LossVanished}})
+	err := s.Write(context.Background(), records)
+	var lost *procmon.LostError
+	if !errors.As(err, &lost) || lost.Loss.Count != 100-s.Stats().Spooled || len(lost.Losses) != 1 || lost.Losses[0].Seq != 7 {
+		t.Fatalf("%v: %+v", err, lost)
+	}
+	if err := s.Write(context.Background(), records[100:]); !errors.As(err, &lost) || lost.Loss.Count != 0 || len(lost.Losses) != 1 {
+		t.Errorf("alone: %v: %+v", err, lost)
+	}
+	if n := s.Stats().Lost; n != 100-s.Stats().Spooled {
+		t.Errorf("%d lines counted as lost", n)
+	}
+}
+
 // A torn line that a crash left is told of by the first Write.
 func TestTornSpoolIsLoss(t *testing.T) {
 	dir := shortTemp(t)
