@@ -27,6 +27,7 @@ type daemon struct {
 	jobs    string
 	control string
 	args    []string
+	program string
 	missing *int // runs that expect did not find and took for lost
 
 	cmd   *exec.Cmd
@@ -57,7 +58,7 @@ func newDaemon(t *testing.T, f *fixture, args ...string) *daemon {
 	t.Helper()
 	dir := f.tempDir(t)
 	d := &daemon{
-		t: t, f: f, dir: dir, args: args,
+		t: t, f: f, dir: dir, args: args, program: f.program("procmond"),
 		index: dir + "/procmon.db", lines: dir + "/runs.jsonl", jobs: dir + "/jobs", control: dir + "/control.sock",
 		log: new(logBuffer), missing: new(int),
 	}
@@ -90,7 +91,7 @@ func startDaemon(t *testing.T, f *fixture, args ...string) *daemon {
 func (d *daemon) command() *exec.Cmd {
 	args := append([]string{"run", "--config", d.dir + "/procmond.toml", "--index-path", d.index,
 		"--syslog-address", "file:" + d.lines, "--syslog-spool", d.dir + "/spool", "--jobs-dir", d.jobs, "--control-socket", d.control}, d.args...)
-	cmd := exec.Command(d.f.program("procmond"), args...)
+	cmd := exec.Command(d.program, args...)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
 	cmd.Stderr, cmd.Stdout = d.log, d.log
 	return cmd

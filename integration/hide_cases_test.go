@@ -56,7 +56,7 @@ func (h *hider) files(t *testing.T) []hidden {
 		{name: "script of a script", argv: []string{second, "TAG"}, args: []string{h.tool, "probe", first, "of", second, "TAG"}, exe: h.tool},
 		{name: "set-user-id", argv: []string{setuid, "probe", "TAG"}, args: []string{setuid, "probe", "TAG"}, exe: setuid, root: true},
 		{name: "long and deep path", argv: []string{long, "probe", "TAG"}, args: []string{long, "probe", "TAG"}, exe: long},
-		{name: "path beyond PATH_MAX", argv: []string{h.tool, "deep", h.own(t, "deep"), "probe", "TAG"}, args: []string{h.f.alice.home + "/deep", "probe", "TAG"}, exe: "*", cwd: "*"},
+		{name: "path beyond PATH_MAX", argv: []string{h.tool, "deep", h.own(t, "deep"), "probe", "TAG"}, args: []string{h.f.alice.home + "/deep", "probe", "TAG"}, exe: "*", cwd: "*", beyond: []string{"exe", "cwd"}},
 		h.by("exec of /proc/self/fd", "fd"), h.by("fexecve", "fexec"),
 	}
 	t.Cleanup(func() { os.RemoveAll(h.f.alice.home + "/" + strings.Repeat("d", 200)) })
@@ -93,9 +93,11 @@ func (h *hider) arguments(t *testing.T) []hidden {
 	empty.args = []string{""}
 	long := h.by("1.5 MiB of arguments", "arguments")
 	long.total = len(h.tool) + len(" probe ") + len(newTag()) + 12*(128<<10)
+	environment := h.by("300 KiB of environment", "environment")
+	environment.beyond = []string{"env"}
 	return []hidden{
 		{name: argumentsRewritten, argv: []string{rewritten, "rewrite", "TAG"}, args: []string{rewritten, "rewrite", "TAG"}, exe: rewritten},
-		empty, long, nested, h.by("300 KiB of environment", "environment"),
+		empty, long, nested, environment,
 	}
 }
 

@@ -30,6 +30,7 @@ type line struct {
 		ArgsTruncated    int    `json:"args_truncated"`
 		WorkingDirectory string `json:"working_directory"`
 		Parent           struct{ PID int }
+		Start, End       time.Time
 		ExitCode         *int `json:"exit_code"`
 		ExitSignal       *int `json:"exit_signal"`
 	}
@@ -47,6 +48,7 @@ type line struct {
 
 		Runs         int
 		Applications []appPart
+		Status       struct{ Version string }
 		Loss         struct {
 			Count         int
 			Reason, Where string

@@ -15,8 +15,27 @@ type source string
 // be gone, or be another program, before it is read.
 func (s source) exact() bool { return s == "bpf" }
 
-// args are the daemon's own flags for the source.
-func (s source) args() []string { return []string{"--source", string(s)} }
+// args are the daemon's own flags for the source. What it leaves in the kernel
+// is gone with the test.
+func (s source) args(t *testing.T, f *fixture) []string {
+	t.Helper()
+	args := []string{"--source", string(s)}
+	if s != "bpf" {
+		return args
+	}
+	dir := f.tempDir(t)
+	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "bpf", "procmon-test", dir).CombinedOutput(); err != nil {
+		t.Skipf("can't mount a BPF filesystem here: %v: %s", err, out)
+	}
+	t.Cleanup(func() {
+		for _, argv := range [][]string{{f.program("procmond"), "detach", "--bpf-pin", dir + "/pins"}, {"umount", dir}} {
+			if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
+				t.Errorf("%q: %v: %s", argv, err, out)
+			}
+		}
+	})
+	return append(args, "--bpf-pin", dir+"/pins")
+}
 
 // eachSource runs a test once with each source that this machine allows.
 func eachSource(t *testing.T, f *fixture, test func(t *testing.T, s source)) {
@@ -34,7 +53,7 @@ func (f *fixture) canUse(t *testing.T, s source) {
 	t.Helper()
 	config := f.tempDir(t) + "/procmond.toml"
 	f.empty(t, config)
-	args := append([]string{"check", "--config", config, "--index-path", "off", "--syslog-address", "off", "--jobs-dir", f.dir}, s.args()...)
+	args := append([]string{"check", "--config", config, "--index-path", "off", "--syslog-address", "off", "--jobs-dir", f.dir}, s.args(t, f)...)
 	cmd := exec.CommandContext(t.Context(), f.program("procmond"), args...)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
 	if out, err := cmd.CombinedOutput(); err != nil {

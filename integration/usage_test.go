@@ -17,7 +17,7 @@ import (
 func TestIntegrationUsage(t *testing.T) {
 	f := setUp(t)
 	eachSource(t, f, func(t *testing.T, s source) {
-		u := &usages{f: f, d: startDaemon(t, f, append(s.args(), "--start-after", "1m")...), source: s, tool: f.tool(t, "burn")}
+		u := &usages{f: f, d: startDaemon(t, f, append(s.args(t, f), "--start-after", "1m")...), source: s, tool: f.tool(t, "burn")}
 		zombie := u.start(t, "cpu", "100")
 		cases := []struct {
 			name  string
@@ -66,10 +66,14 @@ type burnt struct {
 	says map[string]int64 // what it printed
 }
 
+func newBurnt() *burnt {
+	return &burnt{tag: newTag(), out: new(bytes.Buffer), says: map[string]int64{}}
+}
+
 // start starts burn with a tag behind its arguments.
 func (u *usages) start(t *testing.T, args ...string) *burnt {
 	t.Helper()
-	b := &burnt{tag: newTag(), out: new(bytes.Buffer), says: map[string]int64{}}
+	b := newBurnt()
 	u.tags = append(u.tags, b.tag)
 	b.cmd = as(t, u.f.alice, append(append([]string{u.tool}, args...), b.tag)...)
 	b.cmd.Stdout, b.cmd.Stderr = b.out, b.out

@@ -6,6 +6,8 @@
 //	burn pool N MS TAG        N forked children, MS each
 //	burn orphan MS TAG        a forked child that outlives the first process
 //	burn chain MS MS2 TAG     itself, then as "burn cpu MS2 TAG-second"
+//	burn steps N MS TAG       N times: itself and a forked child, MS each; then
+//	                          it says so and waits for a line
 //	burn rss MIB TAG          memory
 //	burn rsschain MIB TAG     memory, then as "burn cpu 10 TAG-second"
 //	burn disk FILE MIB TAG    writes and reads a file
@@ -91,6 +93,17 @@ static void pool(int n, long long each)
 		;
 }
 
+static void steps(int n, long long each)
+{
+	for (int i = 0; i < n; i++) {
+		pool(1, each);
+		burn(cpu() + each);
+		say("step", i);
+		if (getchar() == EOF)
+			return;
+	}
+}
+
 static void orphan(long long each)
 {
 	pid_t parent = getpid();
@@ -155,6 +168,8 @@ int main(int argc, char **argv)
 		leader(ms(argv[2]));
 	else if (!strcmp(mode, "pool"))
 		pool(atoi(argv[2]), ms(argv[3]));
+	else if (!strcmp(mode, "steps"))
+		steps(atoi(argv[2]), ms(argv[3]));
 	else if (!strcmp(mode, "orphan"))
 		orphan(ms(argv[2]));
 	else if (!strcmp(mode, "chain"))
