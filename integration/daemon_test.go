@@ -90,7 +90,7 @@ func startDaemon(t *testing.T, f *fixture, args ...string) *daemon {
 
 func (d *daemon) command() *exec.Cmd {
 	args := append([]string{"run", "--config", d.dir + "/procmond.toml", "--index-path", d.index,
-		"--syslog-address", "file:" + d.lines, "--syslog-spool", d.dir + "/spool", "--jobs-dir", d.jobs, "--control-socket", d.control}, d.args...)
+		"--syslog-address", "file:" + d.lines, "--syslog-spool", d.dir + "/spool", "--jobs-dir", d.jobs, "--control-socket", d.control, "--bpf-pin", "off"}, d.args...)
 	cmd := exec.Command(d.program, args...)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
 	cmd.Stderr, cmd.Stdout = d.log, d.log

@@ -131,9 +131,9 @@ func (h *hider) countLost(t *testing.T, lines []line, c *hidden, args string) {
 func (h *hider) inJob(t *testing.T, c *hidden, l *line) {
 	t.Helper()
 	j := l.HPC.Job
-	if l.User.Name != h.f.alice.name || j.RawID != h.job.raw || j.Step != "0" || j.Evidence != "cgroup" {
-		t.Errorf("%s: user %q, job %q step %q by %q; want %q, %q step 0 by cgroup", c.name, l.User.Name, j.RawID, j.Step, j.Evidence,
-			h.f.alice.name, h.job.raw)
+	if l.User.ID != fmt.Sprint(h.f.alice.uid) || j.RawID != h.job.raw || j.Step != "0" || j.Evidence != "cgroup" {
+		t.Errorf("%s: user %s, job %q step %q by %q; want %d, %q step 0 by cgroup", c.name, l.User.ID, j.RawID, j.Step, j.Evidence,
+			h.f.alice.uid, h.job.raw)
 	}
 	n := h.d.count("SELECT count(*) FROM runs WHERE pid = ? AND raw_job_id = ? AND step_id = '0' AND uid = ? AND ifnull(executable, '') = ?",
 		l.Process.PID, h.job.raw, h.f.alice.uid, l.Process.Executable)

@@ -73,12 +73,13 @@ type appPart struct {
 }
 
 type usagePart struct {
-	User     int64  `json:"user_cpu_ns"`
-	System   int64  `json:"system_cpu_ns"`
-	MaxRSS   uint64 `json:"max_rss_bytes"`
-	RSSBound bool   `json:"max_rss_bound"`
-	Read     uint64 `json:"read_bytes"`
-	Write    uint64 `json:"write_bytes"`
+	User        int64  `json:"user_cpu_ns"`
+	System      int64  `json:"system_cpu_ns"`
+	MaxRSS      uint64 `json:"max_rss_bytes"`
+	RSSBound    bool   `json:"max_rss_upper_bound"`
+	Provisional bool
+	Read        uint64 `json:"read_bytes"`
+	Write       uint64 `json:"write_bytes"`
 }
 
 func (l *line) starts() bool { return slices.Contains(l.Event.Type, "start") }

@@ -46,7 +46,7 @@ exit 0
 `
 
 func restart(t *testing.T, f *fixture, signal syscall.Signal) {
-	d := startDaemon(t, f, "--start-after", "1s")
+	d := startDaemon(t, f, "--source", "procconn", "--start-after", "1s")
 	s := startSlurm(t, f, 1, d.jobs)
 	dir := f.tempDir(t)
 	tag := newTag()

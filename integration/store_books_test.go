@@ -60,7 +60,7 @@ func (l *ledger) inIndex(t *testing.T) *storeBooks {
 	at := func(s float64) time.Time { return time.UnixMicro(int64(s * 1e6)) }
 	d := *l.d
 	d.t = t
-	d.query(`SELECT ifnull(command_line, ''), start, ifnull("end", start), missing IS NOT NULL, ifnull(cpu_seconds + max_rss_bytes, 0) > 0, uid, pid FROM runs WHERE NOT open`, nil,
+	d.query(`SELECT ifnull(command_line, ''), start, ifnull("end", start), missing IS NOT NULL, ifnull(cpu_seconds, 0) + ifnull(max_rss_bytes, 0) > 0, uid, pid FROM runs WHERE NOT open`, nil,
 		func(scan func(...any) error) error {
 			var command string
 			var from, to float64

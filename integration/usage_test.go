@@ -253,6 +253,9 @@ func (u *usages) disk(t *testing.T, b *burnt) {
 // same, once, with the usage that wait4 tells later.
 func (u *usages) zombie(t *testing.T, b *burnt) {
 	used := u.usage(t, b.tag)
+	if used.Provisional != u.source.exact() { // taskstats tells at the exit what is final
+		t.Errorf("marked as provisional: %v", used.Provisional)
+	}
 	b.end(t)
 	u.between(t, "CPU", 1, used.cpu(), b.total()-time.Duration(b.says["start"]), b.total())
 	u.awaitEnds(t)
