@@ -46,7 +46,7 @@ func (l *ledger) inLines(t *testing.T) *storeBooks {
 			b.twice = append(b.twice, r.Process.EntityID)
 		}
 		ids[r.Process.EntityID] = true
-		b.enter(l.tag, strings.Join(r.Process.Args, " "), span{r.Process.Start, r.Process.End}, len(r.HPC.Missing) > 0, r.HPC.Usage != usagePart{})
+		b.enter(l.tag, strings.Join(r.Process.Args, " "), span{r.Process.Start, r.Process.End}, len(r.HPC.Missing) > 0, r.HPC.Usage.cpu() > 0 || r.HPC.Usage.MaxRSS > 0)
 	}
 	for _, r := range pick(lines, "procmon.loss", func(*line) bool { return true }) {
 		b.lose(lost{span{r.Event.Start, r.Event.End}, r.HPC.Loss.Count, r.HPC.Loss.Reason, r.HPC.Loss.Where}, "index")
