@@ -286,10 +286,16 @@ func TestSpoolFullGivesLossesBack(t *testing.T) {
 	if !errors.As(err, &lost) || lost.Loss.Count != 100-s.Stats().Spooled || len(lost.Losses) != 1 || lost.Losses[0].Seq != 7 {
 		t.Fatalf("%v: %+v", err, lost)
 	}
-	if err := s.Write(context.Background(), records[100:]); !errors.As(err, &lost) || lost.Loss.Count != 0 || len(lost.Losses) != 1 {
+	runs := s.Stats().Spooled
+	for range 100 { // it is shorter than a run: some may still fit
+		if err = s.Write(context.Background(), records[100:]); err != nil {
+			break
+		}
+	}
+	if !errors.As(err, &lost) || lost.Loss.Count != 0 || len(lost.Losses) != 1 {
 		t.Errorf("alone: %v: %+v", err, lost)
 	}
-	if n := s.Stats().Lost; n != 100-s.Stats().Spooled {
+	if n := s.Stats().Lost; n != 100-runs {
 		t.Errorf("%d lines counted as lost", n)
 	}
 }
