@@ -38,7 +38,7 @@ func (s *Source) tellLosses(now time.Time, emit func(*procmon.Event)) {
 		r.told = t
 	}
 	if x := s.exits; x != nil {
-		t, old := tally{overrun: x.overrun.Load(), full: x.uneven.Load()}, s.exitsTold
+		t, old := tally{overrun: x.overrun, full: x.uneven}, s.exitsTold
 		if _, drops, err := memInfo(x.fd); err == nil {
 			t.drops = drops
 		}

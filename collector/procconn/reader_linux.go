@@ -1,12 +1,14 @@
 package procconn
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
 	"unsafe"
 
 	"github.com/mdlayher/netlink"
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 
 	"procmon/collector/procfs"
@@ -18,8 +20,7 @@ import (
 type reader struct {
 	index int
 	cpu   int // where it is pinned, -1: nowhere
-	conn  *netlink.Conn
-	fd    int
+	fd    int // its socket
 	proc  *procfs.Reader
 	ring  *ring
 	batch *batch
@@ -49,51 +50,53 @@ const batchSize = 64
 // newReader makes a reader of the given CPUs' events and lets the kernel begin
 // to queue them.
 func newReader(index, cpu int, cpus []cpuRange, cfg *Config, readers int) (*reader, error) {
-	conn, err := netlink.Dial(unix.NETLINK_CONNECTOR, &netlink.Config{})
-	if err != nil {
-		return nil, fmt.Errorf("process connector: %w", err)
-	}
-	r := &reader{index: index, cpu: cpu, conn: conn, ring: newRing(cfg.RingBytes / readers), batch: newBatch(batchSize, 128)}
-	if err := r.listen(cpus, cfg.BufferBytes/(readers+1)); err != nil {
-		return nil, fmt.Errorf("process connector: %w", closeAfter(conn, err))
-	}
+	r := &reader{index: index, cpu: cpu, ring: newRing(cfg.RingBytes / readers), batch: newBatch(batchSize, 128)}
+	var err error
 	if r.proc, err = procfs.NewReader(cfg.Proc, cfg.Env, cfg.MaxArgs); err != nil {
-		return nil, closeAfter(conn, err)
+		return nil, err
+	}
+	if r.fd, err = listenTo(cpus, cfg.BufferBytes/(readers+1)); err != nil {
+		_ = r.proc.Close()
+		return nil, fmt.Errorf("process connector: %w", err)
 	}
 	return r, nil
 }
 
-// listen sets the socket up. The filter comes before the group is joined, so
-// that nothing else is ever queued.
-func (r *reader) listen(cpus []cpuRange, buffer int) error {
+// listenTo makes a socket that gets the given CPUs' events. The filter comes
+// before the group is joined, so that nothing else is ever queued.
+func listenTo(cpus []cpuRange, buffer int) (fd int, err error) {
 	prog, err := filter(cpus)
 	if err != nil {
-		return err
+		return -1, err
 	}
-	if err := r.conn.SetBPF(prog); err != nil {
+	conn, err := netlink.Dial(unix.NETLINK_CONNECTOR, &netlink.Config{})
+	if err != nil {
+		return -1, err
+	}
+	if err := subscribeTo(conn, prog, buffer); err != nil {
+		_ = conn.Close()
+		return -1, err
+	}
+	return detach(conn)
+}
+
+func subscribeTo(conn *netlink.Conn, prog []bpf.RawInstruction, buffer int) error {
+	if err := conn.SetBPF(prog); err != nil {
 		return fmt.Errorf("filter: %w", err)
 	}
-	if err := r.conn.SetReadBuffer(buffer); err != nil {
+	if err := conn.SetReadBuffer(buffer); err != nil {
 		return fmt.Errorf("receive buffer of %d bytes: %w", buffer, err)
 	}
-	if r.fd, err = rawFD(r.conn); err != nil {
-		return err
-	}
 	const group = 1 // CN_IDX_PROC
-	if err := r.conn.JoinGroup(group); err != nil {
+	if err := conn.JoinGroup(group); err != nil {
 		return fmt.Errorf("join group: %w", err)
 	}
 	// Every kernel knows the short form. One before 6.6 ignores the long one,
 	// which narrows what a newer one sends.
-	if err := r.send(listen(opListen, 0)); err != nil {
-		return err
-	}
-	return r.send(listen(opListen, whatFork|whatExec|whatExit))
-}
-
-func (r *reader) send(data []byte) error {
-	if _, err := r.conn.Send(netlink.Message{Header: netlink.Header{Type: netlink.Done}, Data: data}); err != nil {
-		return fmt.Errorf("listen: %w", err)
+	for _, data := range [...][]byte{listen(opListen, 0), listen(opListen, whatFork|whatExec|whatExit)} {
+		if _, err := conn.Send(netlink.Message{Header: netlink.Header{Type: netlink.Done}, Data: data}); err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
 	}
 	return nil
 }
@@ -105,7 +108,7 @@ func (r *reader) replacement(cfg *Config) (*reader, error) {
 		return nil, err
 	}
 	n := &reader{
-		index: r.index, cpu: r.cpu, conn: r.conn, fd: r.fd, proc: proc,
+		index: r.index, cpu: r.cpu, fd: r.fd, proc: proc,
 		ring: newRing(len(r.ring.buf)), batch: newBatch(batchSize, 128), wake: r.wake, stop: r.stop,
 	}
 	n.told.drops = r.told.drops
@@ -116,9 +119,12 @@ func (r *reader) replacement(cfg *Config) (*reader, error) {
 // close ends the subscription. A kernel before 6.6 counts listeners and has to
 // be told.
 func (r *reader) close() error {
-	_ = r.send(listen(opIgnore, 0))
-	_ = r.proc.Close()
-	return r.conn.Close()
+	m := netlink.Message{Header: netlink.Header{Type: netlink.Done}, Data: listen(opIgnore, 0)}
+	m.Header.Length = uint32(unix.SizeofNlMsghdr + len(m.Data))
+	if b, err := m.MarshalBinary(); err == nil {
+		_ = unix.Sendto(r.fd, b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+	}
+	return errors.Join(r.proc.Close(), unix.Close(r.fd))
 }
 
 // run is the loop. ready is told once the thread is where it should be.
@@ -244,22 +250,4 @@ func (d *doorbell) ring() {
 		one := uint64(1)
 		_, _, _ = unix.RawSyscall(unix.SYS_WRITE, uintptr(d.fd), uintptr(unsafe.Pointer(&one)), 8)
 	}
-}
-
-// rawFD gives a connection's descriptor; it stays the connection's.
-func rawFD(conn *netlink.Conn) (int, error) {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	fd := -1
-	if err := raw.Control(func(f uintptr) { fd = int(f) }); err != nil {
-		return 0, err
-	}
-	return fd, nil
-}
-
-func closeAfter(conn *netlink.Conn, err error) error {
-	_ = conn.Close()
-	return err
 }

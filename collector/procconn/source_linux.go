@@ -71,11 +71,9 @@ func (s *Source) open() error {
 		r.wake, r.stop = s.bell, s.stop
 		s.readers = append(s.readers, r)
 	}
-	if s.exits, err = openExits(s.cfg.BufferBytes/(len(cpus)+1), s.bell); err != nil {
+	if s.exits, err = openExits(s.cfg.BufferBytes/(len(cpus)+1), s.cfg.Logger); err != nil {
 		s.cfg.Logger.Warn("runs will have no usage: the kernel does not tell what ended processes used", "error", err)
 		s.exits = nil
-	} else {
-		s.exits.loop.Go(func() { s.exits.run(len(s.readers), s.cfg.Logger) }) // ends with close
 	}
 	for _, r := range s.readers {
 		s.start(r)
@@ -297,12 +295,8 @@ func (s *Source) drain(emit func(*procmon.Event)) bool {
 	for i, m := range marks {
 		emit(&procmon.Event{Kind: procmon.EventMark, Reader: i, Time: m - min(m, markSlack)})
 	}
-	if s.exits != nil {
-		finals := s.exits.drain()
-		for i := range finals {
-			emit(&finals[i])
-		}
-		busy = busy || len(finals) > 0
+	if s.exits != nil && s.exits.drain(len(s.readers), emit) {
+		busy = true
 	}
 	emit(&procmon.Event{Kind: procmon.EventMark, Reader: len(s.readers), Time: at - min(at, markSlack)})
 	return busy

@@ -241,11 +241,11 @@ func TestIntegrationSourceDropsForeignMessages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	fd, err := rawFD(conn)
+	fd, err := detach(conn)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer unix.Close(fd)
 	const forged = 4194303
 	for cpu := range uint32(2) {
 		if err := unix.Sendto(fd, raw(whatExec, cpu, 1, forged, forged), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: 1}); err != nil {

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"sync"
-	"sync/atomic"
-	"syscall"
 
 	"github.com/mdlayher/genetlink"
 	"github.com/mdlayher/netlink"
@@ -18,51 +15,51 @@ import (
 )
 
 // exits listens to taskstats: one message for each thread that ends, with what
-// it used.
+// it used. The messages wait in the socket until the pump looks: the kernel
+// sends them before the exits that wake the pump.
 type exits struct {
-	conn  *genetlink.Conn
-	raw   syscall.RawConn
-	fd    int
-	clock procfs.Clock
-	wake  *doorbell
-	loop  sync.WaitGroup
+	fd     int
+	clock  procfs.Clock
+	batch  *batch
+	groups groups
+	seen   procmon.BootNS // when the socket was last found empty
 
-	mu     sync.Mutex // guards the fields below
-	events []procmon.Event
-
-	overrun atomic.Uint64
-	uneven  atomic.Uint64 // times that sums of threads were given up
-	old     atomic.Bool   // the kernel's taskstats don't tell processes apart
+	overrun uint64
+	uneven  uint64 // times that sums of threads were given up
+	old     bool   // the kernel's taskstats don't tell processes apart
+	broken  bool
+	logger  *slog.Logger
 }
 
 const taskstatsRegister = 3 // TASKSTATS_CMD_ATTR_REGISTER_CPUMASK
 
 // openExits subscribes to the ends of threads on every CPU.
-func openExits(buffer int, wake *doorbell) (*exits, error) {
+func openExits(buffer int, logger *slog.Logger) (*exits, error) {
 	conn, err := genetlink.Dial(nil)
 	if err != nil {
 		return nil, fmt.Errorf("taskstats: %w", err)
 	}
-	x := &exits{conn: conn, wake: wake}
-	if err := x.register(buffer); err != nil {
+	if err := subscribe(conn, buffer); err != nil {
 		_ = conn.Close()
+		return nil, fmt.Errorf("taskstats: %w", err)
+	}
+	x := &exits{batch: newBatch(batchSize, maxTaskstats), logger: logger}
+	x.seen = x.clock.Now()
+	if x.fd, err = detach(conn); err != nil {
 		return nil, fmt.Errorf("taskstats: %w", err)
 	}
 	return x, nil
 }
 
-func (x *exits) register(buffer int) error {
-	family, err := x.conn.GetFamily("TASKSTATS")
+// maxTaskstats is more than a message of taskstats has.
+const maxTaskstats = 2048
+
+func subscribe(conn *genetlink.Conn, buffer int) error {
+	family, err := conn.GetFamily("TASKSTATS")
 	if err != nil {
 		return err
 	}
-	if err := x.conn.SetReadBuffer(buffer); err != nil {
-		return err
-	}
-	if x.raw, err = x.conn.SyscallConn(); err != nil {
-		return err
-	}
-	if err := x.raw.Control(func(fd uintptr) { x.fd = int(fd) }); err != nil {
+	if err := conn.SetReadBuffer(buffer); err != nil {
 		return err
 	}
 	possible, err := os.ReadFile("/sys/devices/system/cpu/possible")
@@ -74,84 +71,62 @@ func (x *exits) register(buffer int) error {
 		return err
 	}
 	const cmdGet = 1
-	_, err = x.conn.Execute(genetlink.Message{Header: genetlink.Header{Command: cmdGet, Version: 1}, Data: attrs}, family.ID, netlink.Request|netlink.Acknowledge)
+	_, err = conn.Execute(genetlink.Message{Header: genetlink.Header{Command: cmdGet, Version: 1}, Data: attrs}, family.ID, netlink.Request|netlink.Acknowledge)
 	return err
 }
 
-// maxEvents bounds what may wait for the pump.
-const maxEvents = 1 << 17
-
-// run receives until the connection is closed.
-func (x *exits) run(reader int, logger *slog.Logger) {
-	b := newBatch(64, 2048)
-	var g groups
-	for {
-		n, errno := 0, unix.Errno(0)
-		err := x.raw.Read(func(fd uintptr) bool {
-			n, errno = b.receive(int(fd))
-			return errno != unix.EAGAIN
-		})
+// drain hands on the counters of the processes whose last thread has ended, and
+// says whether there were messages at all.
+func (x *exits) drain(reader int, emit func(*procmon.Event)) (busy bool) {
+	for !x.broken {
+		began := x.clock.Now()
+		n, errno := x.batch.receive(x.fd)
 		switch {
-		case err != nil: // closed
-			return
+		case errno == unix.EAGAIN:
+			x.seen = began
+			return busy
 		case errno == unix.ENOBUFS:
-			x.overrun.Add(1)
-			g = groups{}
+			x.overrun++
+			x.groups = groups{}
 		case errno != 0 && !errors.Is(errno, unix.EINTR):
-			logger.Error("taskstats ended; runs have no usage from now on", "error", errno)
-			return
+			x.logger.Error("taskstats ended; runs have no usage from now on", "error", errno)
+			x.broken = true
 		}
-		x.take(b, n, reader, &g)
-		x.wake.ring()
+		for i := range n {
+			x.take(i, reader, emit)
+		}
+		busy = busy || n > 0
 	}
+	return busy
 }
 
-// take turns received messages into events. Their time is that of their
-// arrival, read under the lock: so what drain has not seen is younger than it.
-func (x *exits) take(b *batch, n, reader int, g *groups) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
+// startKnown is how late a message may be looked at for its process's start,
+// which it tells as an age, to be known.
+const startKnown = procmon.BootNS(1e9)
+
+func (x *exits) take(i, reader int, emit func(*procmon.Event)) {
+	data, fromKernel := x.batch.message(i)
+	if !fromKernel || len(data) < unix.SizeofNlMsghdr {
+		return
+	}
+	t, ok, old := parseTaskstats(data[unix.SizeofNlMsghdr:])
+	x.old = x.old || old
+	if !ok {
+		return
+	}
+	used, done, overflow := x.groups.add(t)
+	if overflow {
+		x.uneven++
+	}
+	if !done {
+		return
+	}
 	now := x.clock.Now()
-	for i := range n {
-		data, fromKernel := b.message(i)
-		if !fromKernel || len(data) < unix.SizeofNlMsghdr {
-			continue
-		}
-		t, ok, old := parseTaskstats(data[unix.SizeofNlMsghdr:])
-		if old {
-			x.old.Store(true)
-		}
-		if !ok {
-			continue
-		}
-		used, done, overflow := g.add(t)
-		if overflow {
-			x.uneven.Add(1)
-		}
-		if done && len(x.events) >= maxEvents {
-			x.uneven.Add(1)
-		} else if done {
-			began := now - min(now, procmon.BootNS(t.Elapsed))
-			x.events = append(x.events, procmon.Event{
-				Kind: procmon.EventFinal, Reader: reader, Time: now, Used: used, UID: t.UID,
-				Proc: procmon.ProcessID{PID: t.TGID, Start: began.Ticks()},
-			})
-		}
+	proc := procmon.ProcessID{PID: t.TGID}
+	if now < x.seen+startKnown {
+		proc.Start = (now - min(now, procmon.BootNS(t.Elapsed))).Ticks()
 	}
+	emit(&procmon.Event{Kind: procmon.EventFinal, Reader: reader, Time: now, Proc: proc, Used: used, UID: t.UID})
 }
 
-// drain takes the events that have gathered.
-func (x *exits) drain() []procmon.Event {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	events := x.events
-	x.events = nil
-	return events
-}
-
-// close ends run and waits for it.
-func (x *exits) close() error {
-	err := x.conn.Close()
-	x.loop.Wait()
-	return err
-}
+func (x *exits) close() error { return unix.Close(x.fd) }
