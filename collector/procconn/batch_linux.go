@@ -22,6 +22,9 @@ type mmsghdr struct {
 	_      [4]byte
 }
 
+// batchSize is how many messages are taken at once.
+const batchSize = 64
+
 // newBatch makes a batch of n messages of up to size bytes each.
 func newBatch(n, size int) *batch {
 	b := &batch{
@@ -60,28 +63,19 @@ func (b *batch) message(i int) (data []byte, fromKernel bool) {
 	return b.bufs[i][:min(int(b.headers[i].length), len(b.bufs[i]))], b.names[i].Pid == 0
 }
 
-// waitReadable blocks until one of the descriptors can be read. It tells Go's
-// scheduler, so that a waiting reader holds up nobody.
-func waitReadable(fds *[2]unix.PollFd) {
-	fds[0].Revents, fds[1].Revents = 0, 0
-	_, _, _ = unix.Syscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds[0])), 2, 0, 0, 0, 0)
-}
-
-// Indices into what SO_MEMINFO gives (include/uapi/linux/sock_diag.h).
-const (
-	memRmemAlloc = 0
-	memDrops     = 8
-	memVars      = 9
-)
-
-// memInfo asks a socket how many bytes wait in it and how many messages did
-// not fit since it was made (Linux 4.12).
-func memInfo(fd int) (waiting, drops uint32, err error) {
+// drops asks a socket how many messages did not fit since it was made (Linux
+// 4.12).
+func drops(fd int) (uint32, error) {
+	// Indices into what SO_MEMINFO gives (include/uapi/linux/sock_diag.h).
+	const (
+		memDrops = 8
+		memVars  = 9
+	)
 	var info [memVars]uint32
 	size := uint32(unsafe.Sizeof(info))
 	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_MEMINFO, uintptr(unsafe.Pointer(&info[0])), uintptr(unsafe.Pointer(&size)), 0)
 	if errno != 0 {
-		return 0, 0, errno
+		return 0, errno
 	}
-	return info[memRmemAlloc], info[memDrops], nil
+	return info[memDrops], nil
 }

@@ -3,7 +3,6 @@ package procconn
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"sync/atomic"
 	"unsafe"
 
@@ -14,52 +13,92 @@ import (
 	"procmon/collector/procfs"
 )
 
-// reader listens to the events of one CPU. Its loop runs on a thread of its
-// own, takes no lock, allocates nothing and calls nothing that waits, but for
-// the next event.
+// #cgo CFLAGS: -O2 -Wall -Wextra -Werror
+// #cgo LDFLAGS: -pthread
+// #include <stdlib.h>
+// #include "reader_linux.h"
+import "C"
+
+// reader listens to the events of some CPUs. Its loop is C (reader_linux.c) and
+// runs on a thread of its own.
 type reader struct {
-	index int
-	cpu   int // where it is pinned, -1: nowhere
-	fd    int // its socket
-	proc  *procfs.Reader
-	ring  *ring
-	batch *batch
-	wake  *doorbell
-	stop  int // readable when the loop is to end
+	cpu  int // where it is pinned, -1: nowhere
+	fd   int
+	proc *procfs.Reader
+	c    *C.struct_procconn_reader
+	ring ring
 
-	// What the pump may look at.
-	idle    atomic.Bool   // waiting for an event
-	handled atomic.Uint64 // time of the last event that is in the ring
-	gone    atomic.Uint64 // execs whose process could not be read
-	full    atomic.Uint64 // records that the ring had no room for
-	foreign atomic.Uint64 // messages that the kernel did not send
-	overrun atomic.Uint64 // times that the socket's buffer overflowed
-	failure atomic.Uint32 // errno that ended the loop
-
-	started   bool         // set before run
-	reading   atomic.Int64 // when the read that goes on began, CLOCK_BOOTTIME; 0: none
-	abandoned atomic.Bool  // another reader has the socket now: end when the read returns
-	ended     atomic.Bool  // the loop has returned
-	told      tally        // what the pump has told of its losses
-	until     uint64       // how far the pump drains its ring this time
+	started   bool
+	abandoned bool   // another reader has the socket now
+	told      tally  // what the pump has told of its losses
+	until     uint64 // how far the pump drains its ring this time
 }
-
-// batchSize is how many messages a reader takes at once.
-const batchSize = 64
 
 // newReader makes a reader of the given CPUs' events and lets the kernel begin
 // to queue them.
-func newReader(index, cpu int, cpus []cpuRange, cfg *Config, readers int) (*reader, error) {
-	r := &reader{index: index, cpu: cpu, ring: newRing(cfg.RingBytes / readers), batch: newBatch(batchSize, 128)}
-	var err error
-	if r.proc, err = procfs.NewReader(cfg.Proc, cfg.Env, cfg.MaxArgs); err != nil {
-		return nil, err
-	}
-	if r.fd, err = listenTo(cpus, cfg.BufferBytes/(readers+1)); err != nil {
-		_ = r.proc.Close()
+func newReader(cpu int, cpus []cpuRange, cfg *Config, readers int) (*reader, error) {
+	fd, err := listenTo(cpus, cfg.BufferBytes/(readers+1))
+	if err != nil {
 		return nil, fmt.Errorf("process connector: %w", err)
 	}
+	r, err := makeReader(cpu, fd, cfg, ringSize(cfg, readers))
+	if err != nil {
+		return nil, errors.Join(err, unix.Close(fd))
+	}
 	return r, nil
+}
+
+// ringSize is one reader's share, but never too little for the longest record:
+// one that begins near the end of the ring needs room before and behind it.
+func ringSize(cfg *Config, readers int) int {
+	return max(align(cfg.RingBytes/readers), minRing(cfg.MaxArgs))
+}
+
+// maxReaders is how many readers have rings that hold the longest record each.
+func maxReaders(cfg *Config) int { return max(1, cfg.RingBytes/minRing(cfg.MaxArgs)) }
+
+func minRing(maxArgs int) int { return 2 * align(recordHeader+recordSize+procfs.MaxRaw(maxArgs)) }
+
+// makeReader makes a reader of a socket that listens.
+func makeReader(cpu, fd int, cfg *Config, size int) (*reader, error) {
+	proc, err := procfs.NewReader(cfg.Proc, cfg.Env, cfg.MaxArgs)
+	if err != nil {
+		return nil, err
+	}
+	// Memory that the kernel gives when it is touched, outside Go's heap.
+	buf, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("ring of %d bytes: %w", size, err), proc.Close())
+	}
+	c := (*C.struct_procconn_reader)(C.aligned_alloc(64, C.sizeof_struct_procconn_reader))
+	*c = C.struct_procconn_reader{fd: C.int(fd)}
+	c.ring.buf, c.ring.length = (*C.char)(unsafe.Pointer(&buf[0])), C.uint64_t(size)
+	native, read := proc.Native()
+	c.proc = (*C.struct_procfs_reader)(native)
+	*(*unsafe.Pointer)(unsafe.Pointer(&c.read)) = read
+	r := &reader{cpu: cpu, fd: fd, proc: proc, c: c}
+	r.ring = ring{cpu: cpu, buf: buf, head: shared64(&c.ring.head), tail: shared64(&c.ring.tail)}
+	return r, nil
+}
+
+// shared64 is a counter of which the other side is C.
+func shared64(p *C.uint64_t) *atomic.Uint64 { return (*atomic.Uint64)(unsafe.Pointer(p)) }
+
+func shared32(p *C.uint32_t) *atomic.Uint32 { return (*atomic.Uint32)(unsafe.Pointer(p)) }
+
+func (r *reader) idle() bool      { return shared32(&r.c.idle).Load() != 0 }
+func (r *reader) ended() bool     { return shared32(&r.c.ended).Load() != 0 }
+func (r *reader) handled() uint64 { return shared64(&r.c.handled).Load() }
+
+// reading is when the read that goes on began, CLOCK_MONOTONIC; 0: none.
+func (r *reader) reading() uint64 { return shared64(&r.c.reading).Load() }
+
+// failed is what ended the loop, if anything did.
+func (r *reader) failed() error {
+	if errno := shared32(&r.c.failure).Load(); errno != 0 {
+		return fmt.Errorf("reader of CPU %d: %w", r.cpu, unix.Errno(errno))
+	}
+	return nil
 }
 
 // listenTo makes a socket that gets the given CPUs' events. The filter comes
@@ -101,153 +140,89 @@ func subscribeTo(conn *netlink.Conn, prog []bpf.RawInstruction, buffer int) erro
 	return nil
 }
 
+// start begins the loop. A reader that is not where it should be still reads; it
+// only misses more.
+func (r *reader) start(bell *doorbell, stop int, realtime bool) (placed error, err error) {
+	r.c.bell, r.c.stop = C.int(bell.fd), C.int(stop)
+	r.c.sleeping = (*C.uint32_t)(unsafe.Pointer(&bell.memory[0]))
+	var where C.int
+	if errno := C.procconn_start(r.c, C.int(r.cpu), C.int(boolInt(realtime)), &where); errno != 0 {
+		return nil, fmt.Errorf("reader of CPU %d: thread: %w", r.cpu, unix.Errno(errno))
+	}
+	r.started = true
+	if where != 0 {
+		placed = fmt.Errorf("pin to CPU %d, SCHED_FIFO: %w", r.cpu, unix.Errno(where))
+	}
+	return placed, nil
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // replacement makes a reader that goes on where this one hangs.
 func (r *reader) replacement(cfg *Config) (*reader, error) {
-	proc, err := procfs.NewReader(cfg.Proc, cfg.Env, cfg.MaxArgs)
+	n, err := makeReader(r.cpu, r.fd, cfg, len(r.ring.buf))
 	if err != nil {
 		return nil, err
 	}
-	n := &reader{
-		index: r.index, cpu: r.cpu, fd: r.fd, proc: proc,
-		ring: newRing(len(r.ring.buf)), batch: newBatch(batchSize, 128), wake: r.wake, stop: r.stop,
-	}
 	n.told.drops = r.told.drops
-	n.handled.Store(r.handled.Load())
+	shared64(&n.c.handled).Store(r.handled())
 	return n, nil
 }
 
-// close ends the subscription. A kernel before 6.6 counts listeners and has to
-// be told.
-func (r *reader) close() error {
+// abandon ends the loop when the read that hangs returns.
+func (r *reader) abandon() {
+	r.abandoned = true
+	shared32(&r.c.abandoned).Store(1)
+}
+
+// unsubscribe ends the subscription. A kernel before 6.6 counts listeners and
+// has to be told.
+func (r *reader) unsubscribe() error {
 	m := netlink.Message{Header: netlink.Header{Type: netlink.Done}, Data: listen(opIgnore, 0)}
 	m.Header.Length = uint32(unix.SizeofNlMsghdr + len(m.Data))
 	if b, err := m.MarshalBinary(); err == nil {
 		_ = unix.Sendto(r.fd, b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
 	}
-	return errors.Join(r.proc.Close(), unix.Close(r.fd))
+	return unix.Close(r.fd)
 }
 
-// run is the loop. ready is told once the thread is where it should be.
-func (r *reader) run(realtime bool, ready chan<- error) {
-	runtime.LockOSThread() // and never unlocked: the thread ends with the loop
-	defer r.ended.Store(true)
-	ready <- r.place(realtime)
-	fds := [2]unix.PollFd{{Fd: int32(r.fd), Events: unix.POLLIN}, {Fd: int32(r.stop), Events: unix.POLLIN}}
-	for !r.abandoned.Load() {
-		n, errno := r.batch.receive(r.fd)
-		switch errno {
-		case 0:
-			for i := range n {
-				r.handle(i)
-			}
-			r.wake.ring()
-		case unix.EAGAIN:
-			r.idle.Store(true)
-			waitReadable(&fds)
-			r.idle.Store(false)
-			if fds[1].Revents != 0 {
-				return
-			}
-		case unix.ENOBUFS:
-			r.overrun.Add(1)
-			r.wake.ring()
-		case unix.EINTR:
-		default:
-			r.failure.Store(uint32(errno))
-			r.wake.ring()
-			return
-		}
-	}
-}
-
-// place pins the thread to its CPU and makes it real time. A reader that is
-// not where it should be still reads; it only misses more.
-func (r *reader) place(realtime bool) error {
-	if r.cpu >= 0 {
-		var set unix.CPUSet
-		set.Set(r.cpu)
-		if err := unix.SchedSetaffinity(0, &set); err != nil {
-			return fmt.Errorf("pin to CPU %d: %w", r.cpu, err)
-		}
-	}
-	if !realtime {
+// free gives back the reader's memory, unless its thread may still come back
+// to it.
+func (r *reader) free() error {
+	if r.started && !r.ended() {
 		return nil
 	}
-	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}
-	if err := unix.SchedSetAttr(0, &attr, 0); err != nil {
-		return fmt.Errorf("SCHED_FIFO: %w", err)
+	err := errors.Join(r.proc.Close(), unix.Munmap(r.ring.buf))
+	C.free(unsafe.Pointer(r.c))
+	r.c, r.ring.buf = nil, nil
+	return err
+}
+
+// repin puts the reader's thread back on its CPU, from which the kernel takes it
+// when that goes offline or out of the daemon's cpuset.
+func (r *reader) repin() error {
+	var set unix.CPUSet
+	set.Set(r.cpu)
+	if err := unix.SchedSetaffinity(int(shared32(&r.c.thread).Load()), &set); err != nil {
+		return fmt.Errorf("pin to CPU %d: %w", r.cpu, err)
 	}
 	return nil
 }
 
-func (r *reader) handle(i int) {
-	data, fromKernel := r.batch.message(i)
-	if !fromKernel {
-		r.foreign.Add(1)
-		return
-	}
-	m, ok := parseMessage(data)
-	if !ok || m.PID != m.Thread {
-		return // a thread's, or an answer to listen: the filter drops them, too
-	}
-	rec := record{pid: m.PID, parent: m.Parent, wait: m.Wait, time: m.Time}
-	switch m.What {
-	case whatFork:
-		rec.kind = recordFork
-	case whatExit:
-		rec.kind = recordExit
-	case whatExec:
-		r.exec(&rec)
-		r.handled.Store(m.Time)
-		return
-	}
-	r.put(&rec, nil)
-	r.handled.Store(m.Time)
-}
-
-// exec reads the process at once: it may be gone in 50 µs.
-func (r *reader) exec(rec *record) {
-	r.reading.Store(int64(procfs.Clock{}.Now()))
-	raw, err := r.proc.Read(rec.pid)
-	r.reading.Store(0)
-	rec.read = uint64(procfs.Clock{}.Monotonic())
+// refilter makes the socket give the events of other CPUs from now on.
+func (r *reader) refilter(cpus []cpuRange) error {
+	prog, err := filter(cpus)
 	if err != nil {
-		rec.kind = recordGone
-		r.gone.Add(1)
-		raw = nil
-	} else {
-		rec.kind = recordExec
+		return err
 	}
-	r.put(rec, raw)
+	p := unix.SockFprog{Len: uint16(len(prog)), Filter: (*unix.SockFilter)(unsafe.Pointer(&prog[0]))}
+	return unix.SetsockoptSockFprog(r.fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &p)
 }
 
-func (r *reader) put(rec *record, raw *procfs.Raw) {
-	size := recordSize
-	if raw != nil {
-		size += raw.EncodedSize()
-	}
-	b := r.ring.reserve(size)
-	if b == nil {
-		r.full.Add(1)
-		return
-	}
-	rec.encode(b)
-	if raw != nil {
-		raw.Encode(b[recordSize:])
-	}
-	r.ring.commit(size)
-}
-
-// doorbell wakes the pump. Ringing it costs a system call only while the pump
-// sleeps.
-type doorbell struct {
-	sleeping atomic.Bool
-	fd       int // eventfd
-}
-
-func (d *doorbell) ring() {
-	if d.sleeping.CompareAndSwap(true, false) {
-		one := uint64(1)
-		_, _, _ = unix.RawSyscall(unix.SYS_WRITE, uintptr(d.fd), uintptr(unsafe.Pointer(&one)), 8)
-	}
-}
+// sharedAt is the number at the beginning of memory that C sees, too.
+func sharedAt(memory []byte) *atomic.Uint32 { return (*atomic.Uint32)(unsafe.Pointer(&memory[0])) }

@@ -1,44 +1,49 @@
 package procconn
 
-import "encoding/binary"
-
-// recordKind is what a ring's record tells.
-type recordKind uint8
-
-const (
-	recordFork recordKind = iota + 1
-	recordExec            // a procfs.Raw follows
-	recordGone            // an execve whose process could not be read
-	recordExit
+import (
+	"encoding/binary"
+	"fmt"
 )
 
-// recordSize is the length of a record's fixed part.
-const recordSize = 32
+// recordKind is what a ring's record tells.
+type recordKind uint32
 
-// record is the fixed part of what travels through a ring.
+const (
+	recordEvent recordKind = iota + 1
+	recordExec             // the process follows, as procfs.DecodeRaw reads it
+	recordGone             // an execve whose process could not be read
+)
+
+// record is what travels through a ring (struct procconn_record).
 type record struct {
-	kind   recordKind
-	pid    int32
-	parent int32
-	wait   uint32
-	time   uint64 // CLOCK_MONOTONIC
-	read   uint64 // the same clock when the process was read
+	kind    recordKind
+	message message
+	read    uint64 // CLOCK_MONOTONIC when the process was read
+	process []byte
 }
 
-func (r *record) encode(b []byte) {
+// Offsets into a record.
+const (
+	recordRead    = 8
+	recordMessage = 16
+	recordSize    = recordMessage + messageSize + 4
+)
+
+// decodeRecord takes a record apart; it shares b's memory.
+func decodeRecord(b []byte) (r record, err error) {
+	if len(b) < recordSize {
+		return r, fmt.Errorf("record of %d bytes", len(b))
+	}
 	ne := binary.NativeEndian
-	ne.PutUint32(b, uint32(r.kind))
-	ne.PutUint32(b[4:], uint32(r.pid))
-	ne.PutUint32(b[8:], uint32(r.parent))
-	ne.PutUint32(b[12:], r.wait)
-	ne.PutUint64(b[16:], r.time)
-	ne.PutUint64(b[24:], r.read)
+	r = record{kind: recordKind(ne.Uint32(b)), read: ne.Uint64(b[recordRead:]), process: b[recordSize:]}
+	var ok bool
+	if r.message, ok = parseMessage(b[recordMessage : recordMessage+messageSize]); !ok {
+		return r, fmt.Errorf("message % x", b[recordMessage:recordMessage+messageSize])
+	}
+	return r, nil
 }
 
-func decodeRecord(b []byte) (r record, rest []byte) {
-	ne := binary.NativeEndian
-	return record{
-		kind: recordKind(ne.Uint32(b)), pid: int32(ne.Uint32(b[4:])), parent: int32(ne.Uint32(b[8:])),
-		wait: ne.Uint32(b[12:]), time: ne.Uint64(b[16:]), read: ne.Uint64(b[24:]),
-	}, b[recordSize:]
+// recordTime is when the kernel made a record's event.
+func recordTime(b []byte) uint64 {
+	return binary.NativeEndian.Uint64(b[recordMessage+offTime:])
 }

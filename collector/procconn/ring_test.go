@@ -7,38 +7,37 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
-func TestRingRefusesWhatHasNoRoom(t *testing.T) {
-	r := newRing(4096)
-	if r.reserve(5000) != nil {
-		t.Error("a record larger than the ring found room")
-	}
-	n := 0
-	for {
-		b := r.reserve(1000)
-		if b == nil {
-			break
+// testRing is a ring with both ends in Go; the reader's end is C otherwise
+// (TestReader… put it to the test).
+type testRing struct{ ring }
+
+func newTestRing(size int) *testRing {
+	return &testRing{ring{buf: make([]byte, size), head: new(atomic.Uint64), tail: new(atomic.Uint64)}}
+}
+
+// put puts a record in as ring_put of reader_linux.c does.
+func (r *testRing) put(b []byte) bool {
+	ne := binary.NativeEndian
+	need, head, length := uint64(align(recordHeader+len(b))), r.head.Load(), uint64(len(r.buf))
+	room, at := length-(head-r.tail.Load()), head%length
+	if rest := length - at; rest < need {
+		if room < rest+need {
+			return false
 		}
-		b[0] = byte(n)
-		r.commit(1000)
-		n++
+		ne.PutUint32(r.buf[at:], wrap)
+		head, at = head+rest, 0
+	} else if room < need {
+		return false
 	}
-	if n != 4 {
-		t.Fatalf("%d records of 1,008 bytes in 4,096", n)
-	}
-	for i := range n {
-		b := r.next()
-		if len(b) != 1000 || b[0] != byte(i) {
-			t.Fatalf("record %d: %d bytes, %d", i, len(b), b[0])
-		}
-		r.release(len(b))
-	}
-	if r.next() != nil {
-		t.Error("a record after the last")
-	}
+	ne.PutUint32(r.buf[at:], uint32(len(b)))
+	copy(r.buf[at+recordHeader:], b)
+	r.head.Store(head + need)
+	return true
 }
 
 // TestRingCarriesEverything: one writes, one reads, and every record that found
@@ -50,62 +49,116 @@ func TestRingCarriesEverything(t *testing.T) {
 	}
 	t.Logf("PROCMON_SEED=%d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 1))
-	r := newRing(1 << 14)
+	r := newTestRing(16 * 1000) // not a power of two
 	const n = 50000
-	sizes := make([]int, n)
-	for i := range sizes {
-		sizes[i] = 8 + rnd.IntN(3000)
+	records := make([][]byte, n)
+	for i := range records {
+		records[i] = bytes.Repeat([]byte{byte(i)}, 8+rnd.IntN(3000))
 	}
 	go func() {
 		for i := 0; i < n; {
-			b := r.reserve(sizes[i])
-			if b == nil {
+			if r.put(records[i]) {
+				i++
+			} else {
 				runtime.Gosched()
-				continue
 			}
-			binary.LittleEndian.PutUint64(b, uint64(i))
-			fill(b[8:], byte(i))
-			r.commit(sizes[i])
-			i++
 		}
 	}()
-	want := make([]byte, 3000)
 	for i := 0; i < n; {
 		b := r.next()
 		if b == nil {
 			runtime.Gosched()
 			continue
 		}
-		fill(want, byte(i))
-		if len(b) != sizes[i] || binary.LittleEndian.Uint64(b) != uint64(i) || !bytes.Equal(b[8:], want[:len(b)-8]) {
-			t.Fatalf("record %d is not what was put in: %d bytes of %d, number %d", i, len(b), sizes[i], binary.LittleEndian.Uint64(b))
+		if !bytes.Equal(b, records[i]) {
+			t.Fatalf("record %d is not what was put in: %d bytes of %d", i, len(b), len(records[i]))
 		}
 		r.release(len(b))
 		i++
 	}
 }
 
-func fill(b []byte, c byte) {
-	for i := range b {
-		b[i] = c
+// encodeRecord makes a record as the reader does.
+func encodeRecord(kind recordKind, message []byte) []byte {
+	b := binary.NativeEndian.AppendUint32(nil, uint32(kind))
+	b = binary.NativeEndian.AppendUint32(b, 0)
+	b = binary.NativeEndian.AppendUint64(b, 7)
+	b = append(b, message...)
+	return append(b, make([]byte, recordSize-len(b))...)
+}
+
+func TestDecodeRecord(t *testing.T) {
+	b := append(encodeRecord(recordExec, raw(whatExec, 3, 42, 10, 10)), "process"...)
+	got, err := decodeRecord(b)
+	want := message{What: whatExec, CPU: 3, Time: 42, PID: 10, Thread: 10}
+	if err != nil || got.kind != recordExec || got.message != want || got.read != 7 || string(got.process) != "process" || recordTime(b) != 42 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for name, b := range map[string][]byte{"short": b[:recordSize-1], "no message": make([]byte, recordSize)} {
+		if _, err := decodeRecord(b); err == nil {
+			t.Errorf("%s: no error", name)
+		}
 	}
 }
 
-func TestRecordTravels(t *testing.T) {
-	want := record{kind: recordExit, pid: 10, parent: -1, wait: 1 << 31, time: 1 << 63, read: 7}
-	b := make([]byte, recordSize+3)
-	want.encode(b)
-	got, rest := decodeRecord(b)
-	if got != want || len(rest) != 3 {
-		t.Errorf("got %+v and %d bytes, want %+v and 3", got, len(rest), want)
+// TestMergeGivesTheOldestFirst puts records into many rings and more behind them
+// when merge has begun: those wait for the next time.
+func TestMergeGivesTheOldestFirst(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	rings := make([]*testRing, 37)
+	for i := range rings {
+		rings[i] = newTestRing(1 << 16)
+	}
+	var m merge
+	for round := range 3 {
+		const n = 1000
+		for i := range n { // in each ring the times ascend
+			if !rings[rnd.IntN(len(rings))].put(encodeRecord(recordEvent, raw(whatExec, 0, uint64(round*n+i), 10, 10))) {
+				t.Fatal("no room")
+			}
+		}
+		m.begin()
+		for _, r := range rings {
+			m.add(&r.ring)
+		}
+		m.order()
+		rings[0].put(encodeRecord(recordEvent, raw(whatExec, 0, uint64((round+1)*n), 10, 10)))
+		extra := min(round, 1) // the late one of the round before
+		for i := range n + extra {
+			ring, b := m.next()
+			if want := uint64(round*n + max(0, i-extra)); ring == nil || recordTime(b) != want {
+				t.Fatalf("round %d, record %d: time %d, want %d", round, i, recordTime(b), want)
+			}
+			ring.release(len(b))
+		}
+		if ring, _ := m.next(); ring != nil {
+			t.Fatal("one more than was there")
+		}
 	}
 }
 
-func BenchmarkRing(b *testing.B) {
-	r := newRing(1 << 20)
-	for b.Loop() {
-		r.reserve(3000)
-		r.commit(3000)
-		r.release(len(r.next()))
+func BenchmarkMerge(b *testing.B) {
+	for _, n := range []int{1, 16, 256} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			rings := make([]*testRing, n)
+			for i := range rings {
+				rings[i] = newTestRing(1 << 12)
+			}
+			var m merge
+			record, i := encodeRecord(recordEvent, raw(whatExec, 0, 1, 10, 10)), 0
+			for b.Loop() {
+				if i%n == 0 { // a drain of one record from each
+					m.begin()
+					for _, r := range rings {
+						r.put(record)
+						m.add(&r.ring)
+					}
+					m.order()
+				}
+				ring, b := m.next()
+				ring.release(len(b))
+				i++
+			}
+		})
 	}
 }

@@ -1,7 +1,9 @@
 package procconn
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -174,64 +176,82 @@ func TestIntegrationReaderSurvivesOverflow(t *testing.T) {
 		t.Skip("only root may listen to the process connector")
 	}
 	cfg := Config{Proc: "/proc", Env: procfs.NewEnvFilter(), MaxArgs: 4096, BufferBytes: 8 << 10, RingBytes: 8 << 20, Logger: slog.New(slog.DiscardHandler)}
-	r, err := newReader(0, -1, []cpuRange{{0, maxCPU}}, &cfg, 1)
+	r, err := newReader(-1, []cpuRange{{0, maxCPU}}, &cfg, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer r.unsubscribe()
 	for range 300 {
 		if err := exec.Command("true").Run(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	bell, err := unix.Eventfd(0, unix.EFD_NONBLOCK)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(bell)
-	if r.stop, err = unix.Eventfd(0, 0); err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(r.stop)
-	r.wake = &doorbell{fd: bell}
-	ready := make(chan error)
-	go r.run(false, ready)
-	<-ready
+	begin(t, r)
 	marker := exec.Command("true", "after")
 	for range 100 { // until the reader has caught up; each is an event
 		if err := exec.Command("true").Run(); err != nil {
 			t.Fatal(err)
 		}
-		if r.overrun.Load() > 0 && r.idle.Load() {
+		if shared64(&r.c.overrun).Load() > 0 && r.idle() {
 			break
 		}
 	}
 	if err := marker.Run(); err != nil {
 		t.Fatal(err)
 	}
-	found := false
-	for deadline := time.Now().Add(10 * time.Second); !found && time.Now().Before(deadline); {
-		b := r.ring.next()
-		if b == nil {
-			time.Sleep(time.Millisecond) // the ring has no bell without a pump
-			continue
-		}
-		rec, _ := decodeRecord(b)
-		found = rec.pid == int32(marker.Process.Pid) && rec.kind != recordFork
-		r.ring.release(len(b))
+	for found := false; !found; {
+		rec := await(t, r)
+		found = rec.message.PID == int32(marker.Process.Pid) && rec.message.What != whatFork
 	}
-	if tally := r.tally(); r.overrun.Load() == 0 || tally.drops < 10 || !found {
-		t.Errorf("%d overflows, %d messages dropped; a program after them was seen: %v", r.overrun.Load(), tally.drops, found)
+	if tally := r.tally(time.Now()); tally.overrun == 0 || tally.drops < 10 {
+		t.Errorf("%d overflows, %d messages dropped", tally.overrun, tally.drops)
 	}
-	one := [8]byte{1}
-	if _, err := unix.Write(r.stop, one[:]); err != nil {
+}
+
+// begin starts a reader's loop; it ends with the test.
+func begin(t *testing.T, r *reader) {
+	t.Helper()
+	bell, err := newDoorbell()
+	if err != nil {
 		t.Fatal(err)
 	}
-	for !r.ended.Load() {
-		time.Sleep(time.Millisecond)
+	stop, err := unix.Eventfd(0, 0)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := r.close(); err != nil {
-		t.Error(err)
+	if _, err := r.start(bell, stop, false); err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		one := [8]byte{1}
+		if _, err := unix.Write(stop, one[:]); err != nil {
+			t.Fatal(err)
+		}
+		for !r.ended() {
+			time.Sleep(time.Millisecond) // its end is told by no event
+		}
+		if err := errors.Join(r.free(), bell.close(), unix.Close(stop)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// await takes the reader's next record.
+func await(t *testing.T, r *reader) record {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		if b := r.ring.next(); b != nil {
+			rec, err := decodeRecord(bytes.Clone(b))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.ring.release(len(b))
+			return rec
+		}
+		time.Sleep(time.Millisecond) // the ring has no bell without a pump
+	}
+	t.Fatal("no record")
+	return record{}
 }
 
 func TestIntegrationSourceDropsForeignMessages(t *testing.T) {
@@ -305,18 +325,15 @@ func TestIntegrationSourceAddsThreads(t *testing.T) {
 // kernel makes real ones hang only with the help of a user's filesystem.
 func TestIntegrationSourceReplacesAReaderThatHangs(t *testing.T) {
 	l := listenForReal(t, 8<<20)
-	hung := append([]*reader(nil), l.source.readers...)
-	l.run(t)
-	for _, r := range hung {
-		deadline := time.Now().Add(10 * time.Second)
-		for !r.abandoned.Load() {
-			r.reading.Store(1) // again: another event ends the pretended read
-			if time.Now().After(deadline) {
-				t.Fatal("not replaced")
+	for i, hung := range l.source.readers {
+		for l.source.readers[i] == hung { // again: an event ends the pretended read
+			shared64(&hung.c.reading).Store(1)
+			if err := l.source.replaceStuck(); err != nil {
+				t.Fatal(err)
 			}
-			time.Sleep(time.Millisecond) // there is nothing to block on
 		}
 	}
+	l.run(t)
 	cmd := exec.Command("true", "after")
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)

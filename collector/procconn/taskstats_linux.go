@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/mdlayher/genetlink"
 	"github.com/mdlayher/netlink"
@@ -75,9 +76,16 @@ func subscribe(conn *genetlink.Conn, buffer int) error {
 	return err
 }
 
+// late says whether the socket was not looked at for so long that a message's
+// arrival no longer tells when its process ended.
+func (x *exits) late(now procmon.BootNS) bool { return now > x.seen+lateLook }
+
+const lateLook = procmon.BootNS(500 * time.Millisecond)
+
 // drain hands on the counters of the processes whose last thread has ended, and
-// says whether there were messages at all.
-func (x *exits) drain(reader int, emit func(*procmon.Event)) (busy bool) {
+// says whether there were messages at all. ended, if there is one, knows when
+// processes exited.
+func (x *exits) drain(ended map[int32]procmon.BootNS, emit func(*procmon.Event)) (busy bool) {
 	for !x.broken {
 		began := x.clock.Now()
 		n, errno := x.batch.receive(x.fd)
@@ -93,24 +101,23 @@ func (x *exits) drain(reader int, emit func(*procmon.Event)) (busy bool) {
 			x.broken = true
 		}
 		for i := range n {
-			x.take(i, reader, emit)
+			x.take(i, ended, emit)
 		}
 		busy = busy || n > 0
 	}
 	return busy
 }
 
-// startKnown is how late a message may be looked at for its process's start,
-// which it tells as an age, to be known.
-const startKnown = procmon.BootNS(1e9)
-
-func (x *exits) take(i, reader int, emit func(*procmon.Event)) {
+func (x *exits) take(i int, ended map[int32]procmon.BootNS, emit func(*procmon.Event)) {
 	data, fromKernel := x.batch.message(i)
 	if !fromKernel || len(data) < unix.SizeofNlMsghdr {
 		return
 	}
 	t, ok, old := parseTaskstats(data[unix.SizeofNlMsghdr:])
-	x.old = x.old || old
+	if old && !x.old {
+		x.old = true
+		x.logger.Warn("runs have no usage: this kernel's taskstats don't say which process a thread was of (Linux 5.19 and later do)")
+	}
 	if !ok {
 		return
 	}
@@ -121,12 +128,13 @@ func (x *exits) take(i, reader int, emit func(*procmon.Event)) {
 	if !done {
 		return
 	}
-	now := x.clock.Now()
-	proc := procmon.ProcessID{PID: t.TGID}
-	if now < x.seen+startKnown {
-		proc.Start = (now - min(now, procmon.BootNS(t.Elapsed))).Ticks()
+	e := procmon.Event{Kind: procmon.EventFinal, Time: x.clock.Now(), Proc: procmon.ProcessID{PID: t.TGID}, Used: used, UID: t.UID}
+	if at, known := ended[t.TGID]; known {
+		e.Time = at
+	} else if ended == nil {
+		e.Proc.Start = (e.Time - min(e.Time, procmon.BootNS(t.Elapsed))).Ticks()
 	}
-	emit(&procmon.Event{Kind: procmon.EventFinal, Reader: reader, Time: now, Proc: proc, Used: used, UID: t.UID})
+	emit(&e)
 }
 
 func (x *exits) close() error { return unix.Close(x.fd) }

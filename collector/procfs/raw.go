@@ -22,7 +22,7 @@ const (
 )
 
 // Raw is one process as the bytes that /proc gave. It is filled by a Reader,
-// can travel as one run of bytes, and is turned into a Process where there is
+// travels as one run of bytes, and is turned into a Process where there is
 // time for that.
 type Raw struct {
 	PID       int32
@@ -37,37 +37,22 @@ type Raw struct {
 // headerSize is the length of a Raw's fixed part on its way through a ring.
 const headerSize = 4 + 4 + 4 + 4 + 4*sections
 
-// EncodedSize is the number of bytes that Encode writes.
-func (r *Raw) EncodedSize() int { return headerSize + len(r.buf) }
-
-// Encode writes r to b, which has room for EncodedSize bytes.
-func (r *Raw) Encode(b []byte) {
-	le := binary.LittleEndian
-	le.PutUint32(b, uint32(r.PID))
-	le.PutUint32(b[4:], uint32(r.ArgsBytes))
-	le.PutUint32(b[8:], uint32(r.ArgsCount))
-	le.PutUint32(b[12:], uint32(r.Missing))
-	for i, n := range r.size {
-		le.PutUint32(b[16+4*i:], n)
-	}
-	copy(b[headerSize:], r.buf)
-}
-
-// DecodeRaw is the inverse of Encode. The result shares b's memory.
+// DecodeRaw reads what a Reader in C has written (struct procfs_raw). The result
+// shares b's memory.
 func DecodeRaw(b []byte) (Raw, error) {
 	var r Raw
 	if len(b) < headerSize {
 		return r, fmt.Errorf("raw process: %w: %d bytes", ErrFormat, len(b))
 	}
-	le := binary.LittleEndian
-	r.PID = int32(le.Uint32(b))
-	r.ArgsBytes = int(le.Uint32(b[4:]))
-	r.ArgsCount = int(le.Uint32(b[8:]))
-	r.Missing = procmon.Missing(le.Uint32(b[12:]))
+	ne := binary.NativeEndian
+	r.PID = int32(ne.Uint32(b))
+	r.ArgsBytes = int(ne.Uint32(b[4:]))
+	r.ArgsCount = int(ne.Uint32(b[8:]))
+	r.Missing = procmon.Missing(ne.Uint32(b[12:]))
 	r.buf = b[headerSize:]
 	total := uint64(0)
 	for i := range r.size {
-		r.size[i] = le.Uint32(b[16+4*i:])
+		r.size[i] = ne.Uint32(b[16+4*i:])
 		total += uint64(r.size[i])
 	}
 	if total != uint64(len(r.buf)) {

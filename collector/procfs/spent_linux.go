@@ -30,19 +30,17 @@ func (g *Guard) Spent(pid int32) (Spent, error) {
 	return a.spent, a.err
 }
 
-var nameIO = []byte("io\x00")
+// maxSmall is more than the small files that are read here have.
+const maxSmall = 4 << 10
 
 // Spent reads what one process has used. ErrGone: there is no such process.
 func (r *Reader) Spent(pid int32) (Spent, error) {
-	var name [12]byte
-	dir, errno := openat(r.root, append(strconv.AppendInt(name[:0], int64(pid), 10), 0), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC)
-	if errno != 0 {
-		return Spent{}, goneOr("open /proc/"+strconv.Itoa(int(pid)), errno)
+	dir, err := unix.Openat(int(r.c.root), strconv.Itoa(int(pid)), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return Spent{}, goneOr("open /proc/"+strconv.Itoa(int(pid)), err)
 	}
-	defer closeFD(dir)
-	stat := r.small(dir, nameStat, r.scratch[:maxSmall])
-	io := r.small(dir, nameIO, r.scratch[maxSmall:2*maxSmall])
-	status := r.small(dir, nameStatus, r.scratch[2*maxSmall:3*maxSmall])
+	defer unix.Close(dir)
+	stat, io, status := small(dir, "stat"), small(dir, "io"), small(dir, "status")
 	if len(stat) == 0 {
 		return Spent{}, ErrGone // reaped between the open and the read
 	}
@@ -50,12 +48,16 @@ func (r *Reader) Spent(pid int32) (Spent, error) {
 }
 
 // small reads a file that comes whole in one read; empty when it can't.
-func (r *Reader) small(dir int, name, room []byte) []byte {
-	fd, errno := openat(dir, name, unix.O_RDONLY|unix.O_CLOEXEC)
-	if errno != 0 {
+func small(dir int, name string) []byte {
+	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
 		return nil
 	}
-	defer closeFD(fd)
-	n, _ := read(fd, room)
+	defer unix.Close(fd)
+	room := make([]byte, maxSmall)
+	n, err := unix.Read(fd, room)
+	if err != nil {
+		return nil
+	}
 	return room[:n]
 }
