@@ -43,9 +43,32 @@ func readerCPUs(allowed, isolated []int) []int {
 	return cpus
 }
 
-// joined knows the readers that came after the first, with the CPU of each and
-// the time (CLOCK_MONOTONIC) from which on it tells that CPU's events: until the
-// first reader's filter follows, it gets them as well.
+// place is where a reader goes, and the CPUs whose events it takes.
+type place struct {
+	cpu   int
+	takes cpuRange
+}
+
+// places spreads at most that many readers over CPUs, which ascend. Each takes
+// the events of its own CPU and of those up to the next reader's, online or not.
+func places(cpus []int, most int) []place {
+	var all []place
+	each := (len(cpus) + most - 1) / most
+	for i := 0; i < len(cpus); i += each {
+		p := place{cpu: cpus[i], takes: cpuRange{uint32(cpus[i]), maxCPU}}
+		if i == 0 {
+			p.takes.lo = 0
+		} else {
+			all[len(all)-1].takes.hi = uint32(cpus[i]) - 1
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// joined knows the CPUs that got a reader later, and from which time on
+// (CLOCK_MONOTONIC) that one tells their events: until the filter of the reader
+// that had them follows, both get them.
 type joined map[int]uint64
 
 // has says whether an event is the given reader's to tell.

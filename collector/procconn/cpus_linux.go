@@ -2,6 +2,7 @@ package procconn
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -42,7 +43,7 @@ const lookEvery = time.Second
 // followCPUs gives readers to CPUs that have come, and brings back those that
 // the kernel has moved away. A reader whose CPU has gone waits for its return.
 func (s *Source) followCPUs(now time.Time) {
-	if now.Sub(s.looked) < lookEvery {
+	if s.cfg.CPUs != nil || now.Sub(s.looked) < lookEvery {
 		return
 	}
 	s.looked = now
@@ -69,10 +70,10 @@ func (s *Source) join(cpu int) error {
 	if i := slices.IndexFunc(s.readers, func(r *reader) bool { return r.cpu == cpu }); i >= 0 {
 		return s.readers[i].repin()
 	}
-	if len(s.readers) >= maxReaders(&s.cfg) {
-		return fmt.Errorf("%d readers are enough for procconn's memory", len(s.readers))
+	if len(s.readers) >= maxReaders {
+		return fmt.Errorf("there are %d readers already", len(s.readers))
 	}
-	r, err := newReader(cpu, []cpuRange{{uint32(cpu), uint32(cpu)}}, &s.cfg, len(s.readers)+1)
+	r, err := newReader(place{cpu, cpuRange{uint32(cpu), uint32(cpu)}}, &s.cfg, len(s.readers)+1)
 	if err != nil {
 		return err
 	}
@@ -82,16 +83,17 @@ func (s *Source) join(cpu int) error {
 	return s.start(r)
 }
 
-// narrow takes from the first reader what others have now.
+// narrow takes from the readers what those that came later tell now.
 func (s *Source) narrow() {
-	var cpus []int
-	for _, r := range s.readers {
-		cpus = append(cpus, r.cpu)
-	}
-	first := uint32(s.readers[0].cpu)
-	slices.Sort(cpus)
-	if err := s.readers[0].refilter(append([]cpuRange{{first, first}}, others(cpus)...)); err != nil {
-		s.cfg.Logger.Warn("the first reader reads what others read, too", "error", err)
-	}
 	s.widened = false
+	later := slices.Sorted(maps.Keys(s.joined))
+	for _, r := range s.readers {
+		left := r.takes.without(later)
+		if _, ok := s.joined[r.cpu]; ok || slices.Equal(left, []cpuRange{r.takes}) {
+			continue
+		}
+		if err := r.refilter(left); err != nil {
+			s.cfg.Logger.Warn("a reader reads what another reads, too", "cpu", r.cpu, "error", err)
+		}
+	}
 }

@@ -104,16 +104,20 @@ func (a *assembler) assemble() ([]bpf.Instruction, error) {
 	return code, nil
 }
 
-// others gives the ranges of CPU numbers that are not in cpus, which ascend:
-// CPUs that come online later belong to some reader, too.
-func others(cpus []int) []cpuRange {
-	var ranges []cpuRange
-	next := uint32(0)
+// without gives what is left of a range without some CPUs, which ascend.
+func (r cpuRange) without(cpus []int) []cpuRange {
+	var left []cpuRange
+	next := r.lo
 	for _, cpu := range cpus {
-		if c := uint32(cpu); c > next {
-			ranges = append(ranges, cpuRange{next, c - 1})
+		if c := uint32(cpu); r.lo <= c && c <= r.hi {
+			if c > next {
+				left = append(left, cpuRange{next, c - 1})
+			}
+			next = c + 1
 		}
-		next = uint32(cpu) + 1
 	}
-	return append(ranges, cpuRange{next, maxCPU})
+	if next <= r.hi {
+		left = append(left, cpuRange{next, r.hi})
+	}
+	return left
 }

@@ -70,7 +70,7 @@ func TestListen(t *testing.T) {
 
 func TestFilter(t *testing.T) {
 	own := []cpuRange{{1, 1}}
-	first := append([]cpuRange{{0, 0}}, others([]int{0, 1, 4})...)
+	split := cpuRange{0, maxCPU}.without([]int{1, 4})
 	for _, test := range []struct {
 		name string
 		cpus []cpuRange
@@ -86,11 +86,11 @@ func TestFilter(t *testing.T) {
 		{"exit of a thread", own, raw(whatExit, 1, 1, 11, 10, 0, 17), false},
 		{"setuid", own, raw(4, 1, 1, 10, 10), false},
 		{"answer to listen", own, raw(0, 1, 1, 0, 0), false},
-		{"the first reader's own", first, raw(whatExec, 0, 1, 10, 10), true},
-		{"not another reader's", first, raw(whatExec, 1, 1, 10, 10), false},
-		{"a CPU in between that is offline", first, raw(whatExec, 3, 1, 10, 10), true},
-		{"another reader's behind it", first, raw(whatExec, 4, 1, 10, 10), false},
-		{"a CPU that is plugged in later", first, raw(whatExec, 300, 1, 10, 10), true},
+		{"in a range", split, raw(whatExec, 0, 1, 10, 10), true},
+		{"not another reader's", split, raw(whatExec, 1, 1, 10, 10), false},
+		{"in between", split, raw(whatExec, 3, 1, 10, 10), true},
+		{"another's that came later", split, raw(whatExec, 4, 1, 10, 10), false},
+		{"behind them", split, raw(whatExec, 300, 1, 10, 10), true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			prog, err := filter(test.cpus)
@@ -121,7 +121,7 @@ func TestFilterOfManyCPUs(t *testing.T) {
 	for i := 0; i < 1024; i += 2 {
 		cpus = append(cpus, i)
 	}
-	prog, err := filter(others(cpus))
+	prog, err := filter(cpuRange{0, maxCPU}.without(cpus))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,9 +131,18 @@ func TestFilterOfManyCPUs(t *testing.T) {
 	}
 }
 
-func TestOthers(t *testing.T) {
-	want := []cpuRange{{0, 1}, {3, 3}, {6, maxCPU}}
-	if diff := cmp.Diff(want, others([]int{2, 4, 5}), cmp.AllowUnexported(cpuRange{})); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+func TestRangeWithout(t *testing.T) {
+	for _, test := range []struct {
+		cpus []int
+		want []cpuRange
+	}{
+		{nil, []cpuRange{{2, 9}}},
+		{[]int{1, 10}, []cpuRange{{2, 9}}},
+		{[]int{2, 4, 5, 9}, []cpuRange{{3, 3}, {6, 8}}},
+		{[]int{2, 3, 4, 5, 6, 7, 8, 9}, nil},
+	} {
+		if diff := cmp.Diff(test.want, cpuRange{2, 9}.without(test.cpus), cmp.AllowUnexported(cpuRange{})); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", test.cpus, diff)
+		}
 	}
 }

@@ -22,7 +22,7 @@ import "C"
 // reader listens to the events of some CPUs. Its loop is C (reader_linux.c) and
 // runs on a thread of its own.
 type reader struct {
-	cpu  int // where it is pinned, -1: nowhere
+	place
 	fd   int
 	proc *procfs.Reader
 	c    *C.struct_procconn_reader
@@ -34,14 +34,14 @@ type reader struct {
 	until     uint64 // how far the pump drains its ring this time
 }
 
-// newReader makes a reader of the given CPUs' events and lets the kernel begin
-// to queue them.
-func newReader(cpu int, cpus []cpuRange, cfg *Config, readers int) (*reader, error) {
-	fd, err := listenTo(cpus, cfg.BufferBytes/(readers+1))
+// newReader makes a reader of some CPUs' events and lets the kernel begin to
+// queue them.
+func newReader(p place, cfg *Config, readers int) (*reader, error) {
+	fd, err := listenTo([]cpuRange{p.takes}, cfg.BufferBytes/readers)
 	if err != nil {
 		return nil, fmt.Errorf("process connector: %w", err)
 	}
-	r, err := makeReader(cpu, fd, cfg, ringSize(cfg, readers))
+	r, err := makeReader(p, fd, cfg, ringSize(cfg, readers))
 	if err != nil {
 		return nil, errors.Join(err, unix.Close(fd))
 	}
@@ -49,18 +49,15 @@ func newReader(cpu int, cpus []cpuRange, cfg *Config, readers int) (*reader, err
 }
 
 // ringSize is one reader's share, but never too little for the longest record:
-// one that begins near the end of the ring needs room before and behind it.
+// one that begins near the end of the ring needs room before and behind it. The
+// kernel gives memory only for what was ever in use.
 func ringSize(cfg *Config, readers int) int {
-	return max(align(cfg.RingBytes/readers), minRing(cfg.MaxArgs))
+	longest := align(recordHeader + recordSize + procfs.MaxRaw(cfg.MaxArgs))
+	return max(align(cfg.RingBytes/readers), 2*longest)
 }
 
-// maxReaders is how many readers have rings that hold the longest record each.
-func maxReaders(cfg *Config) int { return max(1, cfg.RingBytes/minRing(cfg.MaxArgs)) }
-
-func minRing(maxArgs int) int { return 2 * align(recordHeader+recordSize+procfs.MaxRaw(maxArgs)) }
-
 // makeReader makes a reader of a socket that listens.
-func makeReader(cpu, fd int, cfg *Config, size int) (*reader, error) {
+func makeReader(p place, fd int, cfg *Config, size int) (*reader, error) {
 	proc, err := procfs.NewReader(cfg.Proc, cfg.Env, cfg.MaxArgs)
 	if err != nil {
 		return nil, err
@@ -76,8 +73,8 @@ func makeReader(cpu, fd int, cfg *Config, size int) (*reader, error) {
 	native, read := proc.Native()
 	c.proc = (*C.struct_procfs_reader)(native)
 	*(*unsafe.Pointer)(unsafe.Pointer(&c.read)) = read
-	r := &reader{cpu: cpu, fd: fd, proc: proc, c: c}
-	r.ring = ring{cpu: cpu, buf: buf, head: shared64(&c.ring.head), tail: shared64(&c.ring.tail)}
+	r := &reader{place: p, fd: fd, proc: proc, c: c}
+	r.ring = ring{cpu: p.cpu, buf: buf, head: shared64(&c.ring.head), tail: shared64(&c.ring.tail)}
 	return r, nil
 }
 
@@ -123,7 +120,8 @@ func subscribeTo(conn *netlink.Conn, prog []bpf.RawInstruction, buffer int) erro
 	if err := conn.SetBPF(prog); err != nil {
 		return fmt.Errorf("filter: %w", err)
 	}
-	if err := conn.SetReadBuffer(buffer); err != nil {
+	// The kernel doubles what it is asked for, and counts its overhead.
+	if err := conn.SetReadBuffer(buffer / 2); err != nil {
 		return fmt.Errorf("receive buffer of %d bytes: %w", buffer, err)
 	}
 	const group = 1 // CN_IDX_PROC
@@ -165,7 +163,7 @@ func boolInt(b bool) int {
 
 // replacement makes a reader that goes on where this one hangs.
 func (r *reader) replacement(cfg *Config) (*reader, error) {
-	n, err := makeReader(r.cpu, r.fd, cfg, len(r.ring.buf))
+	n, err := makeReader(r.place, r.fd, cfg, len(r.ring.buf))
 	if err != nil {
 		return nil, err
 	}

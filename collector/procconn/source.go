@@ -15,6 +15,7 @@ type Config struct {
 	BufferBytes int               // receive buffers of all sockets together
 	RingBytes   int               // rings of all readers together
 	Realtime    bool              // run the readers under SCHED_FIFO
+	CPUs        []int             // where readers go; nil: each CPU that the process may use, and follow changes
 	Logger      *slog.Logger
 }
 

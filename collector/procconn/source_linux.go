@@ -57,14 +57,19 @@ func (s *Source) open() (err error) {
 	}
 	s.lookup = procfs.NewGuard(s.cfg.Proc, s.cfg.Env, 4096, lookUpLimit)
 	s.ancestry = procfs.NewAncestry(s.lookup.Process)
-	if s.cpus, err = usableCPUs(); err != nil {
-		return err
+	if s.cpus = s.cfg.CPUs; s.cpus == nil {
+		if s.cpus, err = usableCPUs(); err != nil {
+			return err
+		}
 	}
 	s.looked = time.Now()
-	if err := s.openReaders(s.cpus[:min(len(s.cpus), maxReaders(&s.cfg))]); err != nil {
+	// A quarter is for taskstats, which tells every CPU's threads in one socket.
+	ends := s.cfg.BufferBytes / 4
+	s.cfg.BufferBytes -= ends
+	if err := s.openReaders(); err != nil {
 		return err
 	}
-	if s.exits, err = openExits(s.cfg.BufferBytes/(len(s.readers)+1), s.cfg.Logger); err != nil {
+	if s.exits, err = openExits(ends, s.cfg.Logger); err != nil {
 		s.cfg.Logger.Warn("runs will have no usage: the kernel does not tell what ended processes used", "error", err)
 		s.exits = nil
 	}
@@ -76,15 +81,14 @@ func (s *Source) open() (err error) {
 	return nil
 }
 
-// openReaders makes a reader for each CPU. The first takes what comes from all
-// others, too.
-func (s *Source) openReaders(cpus []int) error {
-	for i, cpu := range cpus {
-		ranges := []cpuRange{{uint32(cpu), uint32(cpu)}}
-		if i == 0 {
-			ranges = append(ranges, others(cpus)...)
-		}
-		r, err := newReader(cpu, ranges, &s.cfg, len(cpus))
+// maxReaders bounds the readers: each event visits every socket.
+const maxReaders = 256
+
+// openReaders makes the readers.
+func (s *Source) openReaders() error {
+	where := places(s.cpus, maxReaders)
+	for _, p := range where {
+		r, err := newReader(p, &s.cfg, len(where))
 		if err != nil {
 			return err
 		}

@@ -89,7 +89,7 @@ func (l *listener) until(t *testing.T, what string, f func([]procmon.Event) bool
 }
 
 func TestIntegrationSourceSeesAProgram(t *testing.T) {
-	l := listenForReal(t, 8<<20)
+	l := listenForReal(t, 64<<20)
 	l.run(t)
 	cmd := exec.Command("sh", "-c", "read x; exit 3", "unique-argument")
 	cmd.Env = []string{"PROCCONN_TEST=yes", "SECRET=no"}
@@ -152,7 +152,7 @@ func TestIntegrationSourceSeesAProgram(t *testing.T) {
 }
 
 func TestIntegrationSourceReadsBeforeRun(t *testing.T) {
-	l := listenForReal(t, 8<<20)
+	l := listenForReal(t, 64<<20)
 	cmd := exec.Command("sh", "-c", "exec sleep 0.3", "before")
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
@@ -176,7 +176,7 @@ func TestIntegrationReaderSurvivesOverflow(t *testing.T) {
 		t.Skip("only root may listen to the process connector")
 	}
 	cfg := Config{Proc: "/proc", Env: procfs.NewEnvFilter(), MaxArgs: 4096, BufferBytes: 8 << 10, RingBytes: 8 << 20, Logger: slog.New(slog.DiscardHandler)}
-	r, err := newReader(-1, []cpuRange{{0, maxCPU}}, &cfg, 1)
+	r, err := newReader(place{-1, cpuRange{0, maxCPU}}, &cfg, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +255,7 @@ func await(t *testing.T, r *reader) record {
 }
 
 func TestIntegrationSourceDropsForeignMessages(t *testing.T) {
-	l := listenForReal(t, 8<<20)
+	l := listenForReal(t, 64<<20)
 	l.run(t)
 	conn, err := netlink.Dial(unix.NETLINK_CONNECTOR, nil)
 	if err != nil {
@@ -290,7 +290,7 @@ func TestIntegrationSourceAddsThreads(t *testing.T) {
 	if err != nil {
 		t.Skip("no python3")
 	}
-	l := listenForReal(t, 8<<20)
+	l := listenForReal(t, 64<<20)
 	l.run(t)
 	script := filepath.Join(t.TempDir(), "threads.py")
 	text := "import threading, time\n" +
@@ -324,7 +324,7 @@ func TestIntegrationSourceAddsThreads(t *testing.T) {
 // TestIntegrationSourceReplacesAReaderThatHangs pretends that a read hangs; the
 // kernel makes real ones hang only with the help of a user's filesystem.
 func TestIntegrationSourceReplacesAReaderThatHangs(t *testing.T) {
-	l := listenForReal(t, 8<<20)
+	l := listenForReal(t, 64<<20)
 	for i, hung := range l.source.readers {
 		for l.source.readers[i] == hung { // again: an event ends the pretended read
 			shared64(&hung.c.reading).Store(1)

@@ -60,7 +60,7 @@ func subscribe(conn *genetlink.Conn, buffer int) error {
 	if err != nil {
 		return err
 	}
-	if err := conn.SetReadBuffer(buffer); err != nil {
+	if err := conn.SetReadBuffer(buffer / 2); err != nil {
 		return err
 	}
 	possible, err := os.ReadFile("/sys/devices/system/cpu/possible")
