@@ -40,9 +40,7 @@ static int ring_put(struct procconn_ring *ring, const struct procconn_record *re
 	uint64_t need = (8 + (uint64_t)size + 7) & ~7ull;
 	uint64_t head = ring->head, room = ring->length - (head - LOAD(&ring->tail));
 	uint64_t at = head % ring->length, end = ring->length - at;
-	// An empty ring begins anew: so memory that a burst once needed is not used
-	// up by what comes one by one.
-	if (end < need || (room == ring->length && at >= need)) {
+	if (end < need) {
 		if (room < end + need)
 			return 0;
 		memcpy(ring->buf + at, &wrapped, sizeof wrapped);
