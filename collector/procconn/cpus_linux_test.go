@@ -108,7 +108,9 @@ func (l *listener) awaitLook(t *testing.T) {
 	t.Helper()
 	from := l.source.clock.Now()
 	l.until(t, "marks of two seconds", func(events []procmon.Event) bool {
-		return slices.ContainsFunc(events, func(e procmon.Event) bool { return e.Kind == procmon.EventMark && e.Time > from+2*procmon.BootNS(lookEvery) })
+		return slices.ContainsFunc(events, func(e procmon.Event) bool {
+			return e.Kind == procmon.EventMark && e.Time > from+2*procmon.BootNS(lookEvery)
+		})
 	})
 }
 

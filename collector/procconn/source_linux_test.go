@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -285,40 +284,61 @@ func TestIntegrationSourceDropsForeignMessages(t *testing.T) {
 	})
 }
 
-func TestIntegrationSourceAddsThreads(t *testing.T) {
+// TestIntegrationCountersAgreeWithWait compares what a process is told to have
+// used with what its parent is told by wait4. Taskstats reads a thread before it
+// has wholly ended: what the end itself costs is not in it.
+func TestIntegrationCountersAgreeWithWait(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Skip("no python3")
 	}
 	l := listenForReal(t, 64<<20)
 	l.run(t)
-	script := filepath.Join(t.TempDir(), "threads.py")
-	text := "import threading, time\n" +
-		"def burn():\n" +
-		"    end = time.thread_time() + 0.1\n" +
+	const burn = "import threading, time, os, ctypes\n" +
+		"def burn(s):\n" +
+		"    end = time.thread_time() + s\n" +
 		"    while time.thread_time() < end: pass\n" +
-		"for t in [threading.Thread(target=burn) for _ in range(4)]: t.start()\n"
-	if err := os.WriteFile(script, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(python, script)
-	if err := cmd.Run(); err != nil {
-		t.Fatal(err)
-	}
-	told := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	l.until(t, "the counters of four threads", func(events []procmon.Event) bool {
-		for _, e := range events {
-			if e.Kind == procmon.EventFinal && e.Proc.PID == int32(cmd.Process.Pid) {
-				// Taskstats reads a thread before it has wholly ended: what its
-				// last tick and the end itself cost is not in it.
-				if e.Used.CPU < 400*time.Millisecond || e.Used.CPU > told+10*time.Millisecond {
-					t.Errorf("CPU %v, wait4 says %v", e.Used.CPU, told)
-				}
-				return true
+		"def threads(n, s):\n" +
+		"    ts = [threading.Thread(target=burn, args=(s,), daemon=True) for _ in range(n)]\n" +
+		"    for t in ts: t.start()\n" +
+		"    return ts\n"
+	for _, test := range []struct{ name, script string }{
+		{"one thread", "burn(0.2)"},
+		{"eight threads", "for t in threads(8, 0.05): t.join()"},
+		{"exit_group", "threads(8, 9); burn(0.05); os._exit(0)"},
+		{"leader first", "threads(2, 0.1); ctypes.CDLL(None).syscall(60, 0) if os.uname().machine == 'x86_64' else burn(0.1)"},
+		{"forked pool", "for _ in range(4):\n    if os.fork() == 0:\n        burn(0.05); os._exit(0)\nfor _ in range(4): os.wait()"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cmd := exec.Command(python, "-c", burn+test.script)
+			if err := cmd.Run(); err != nil {
+				t.Log("ended with ", err) // a process whose leader went first may be told so
 			}
-		}
-		return false
-	})
+			told := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+			var used time.Duration
+			l.until(t, "counters", func(events []procmon.Event) bool {
+				used = 0
+				family := map[int32]bool{int32(cmd.Process.Pid): true}
+				done := false
+				for _, e := range events {
+					if e.Kind == procmon.EventFork && family[e.Parent.PID] {
+						family[e.Proc.PID] = true
+					}
+				}
+				for _, e := range events {
+					if e.Kind == procmon.EventFinal && family[e.Proc.PID] {
+						used += e.Used.CPU
+						done = done || e.Proc.PID == int32(cmd.Process.Pid)
+					}
+				}
+				return done
+			})
+			t.Logf("taskstats %.1f ms, wait4 %.1f ms: %+.2f %%", used.Seconds()*1e3, told.Seconds()*1e3, 100*(used.Seconds()/told.Seconds()-1))
+			if off := told - used; off < -10*time.Millisecond || off > told/10+20*time.Millisecond {
+				t.Errorf("CPU %v, wait4 says %v", used, told)
+			}
+		})
+	}
 }
 
 // TestIntegrationSourceReplacesAReaderThatHangs pretends that a read hangs; the
