@@ -9,4 +9,5 @@ scripts/deps.sh gcc
 "$GO" test -run '^$' -bench . -benchmem ./...
 if [ -d internal/bench ]; then
     "$GO" run ./internal/bench
+    "$GO" run ./internal/bench/readers
 fi

@@ -8,11 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// schedule says how the threads of this process that are not readers run.
-// Readers come back from a wait through the Go scheduler, whose locks another
-// thread may hold: that one must not sit preempted behind the node's work. A
-// nice value of -20 sees to that nearly always and, other than SCHED_FIFO for
-// all ("all"), can't keep a CPU from anybody. Threads that come later inherit.
+// schedule says how the threads of this process that are not readers run. What
+// readers put into their rings must be taken out in time however busy the node
+// is: a nice value of -20 sees to that and, other than SCHED_FIFO for all ("all"),
+// can't keep a CPU from anybody. Threads that come later inherit.
 func schedule(realtime string) error {
 	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Nice: -20}
 	switch realtime {

@@ -5,8 +5,9 @@
 //
 // One reader is pinned to each CPU and sees that CPU's events only. With
 // SCHED_FIFO it runs on the CPU of the execve before the new program's first
-// instruction, which is why it finds the process whole. Readers copy bytes into
-// a ring each and do nothing else; one pump behind them parses and hands on.
+// instruction, which is why it finds the process whole. Readers are threads in C
+// (reader_linux.c), which Go's scheduler can't hold up; they copy bytes into a
+// ring each and do nothing else. One pump behind them parses and hands on.
 // Counters of ended processes come from taskstats (generic netlink).
 //
 // What a reader can't see is a Loss with its reason: the socket's buffer or a

@@ -13,7 +13,7 @@ import (
 	"procmon/collector/procfs"
 )
 
-// #cgo CFLAGS: -O2 -Wall -Wextra -Werror
+// #cgo CFLAGS: -O2 -Wall -Wextra
 // #cgo LDFLAGS: -pthread
 // #include <stdlib.h>
 // #include "reader_linux.h"

@@ -2,7 +2,8 @@
 // of its execve, and all of them, to find what is alive.
 //
 // Reading is apart from parsing. Reader copies the files of one process,
-// through one directory descriptor, into a Raw and looks at nothing; the
+// through one directory descriptor, into a Raw and looks at nothing but what is
+// to be kept; it is C, for threads that must not wait for Go's scheduler. The
 // parsers are pure functions over bytes that users control, and take any bytes
 // without a panic. A process that is gone gives ErrGone, whichever of ENOENT
 // and ESRCH the kernel said; a part that can't be read gives no error but is

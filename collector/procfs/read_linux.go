@@ -12,7 +12,7 @@ import (
 	"procmon"
 )
 
-// #cgo CFLAGS: -O2 -Wall -Wextra -Werror
+// #cgo CFLAGS: -O2 -Wall -Wextra
 // #include <stdlib.h>
 // #include "read_linux.h"
 import "C"
