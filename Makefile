@@ -4,16 +4,17 @@ GO ?= go
 PREFIX ?= /usr
 DESTDIR ?=
 FUZZTIME ?= 20s
+BENCHFLAGS ?=
 PROGRAMS = procmond procmon-report
 
 export GO PREFIX DESTDIR FUZZTIME
 
-.PHONY: generate help build demo test lint fmt bench fuzz install uninstall
+.PHONY: generate help build demo test lint fmt bench bench-capture fuzz install uninstall
 
 help: ## this text
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 	@echo
-	@echo 'Variables: GO, PREFIX (/usr), DESTDIR, FUZZTIME (20s a fuzz test).'
+	@echo 'Variables: GO, PREFIX (/usr), DESTDIR, FUZZTIME (20s a fuzz test), BENCHFLAGS (of bench-capture).'
 
 build: ## bin/procmond and bin/procmon-report
 	@scripts/deps.sh gcc
@@ -37,6 +38,9 @@ fmt: ## format the Go code
 
 bench: ## what capture and storage cost on this machine (root)
 	@scripts/bench.sh
+
+bench-capture: ## procmond beside auditd, bpftrace and others (root, half an hour)
+	@scripts/bench-capture.sh $(BENCHFLAGS)
 
 fuzz: ## every fuzz test for FUZZTIME
 	@scripts/fuzz.sh

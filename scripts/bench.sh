@@ -7,7 +7,7 @@ GO=${GO:-go}
 
 scripts/deps.sh gcc
 "$GO" test -run '^$' -bench . -benchmem ./...
-if [ -d internal/bench ]; then
-    "$GO" run ./internal/bench
-    "$GO" run ./internal/bench/readers
-fi
+mkdir -p bin
+"$GO" build -o bin/ ./cmd/procmond
+"$GO" run ./internal/bench -tools none,bpf,procconn -workloads true-16 -execs 20000 -rounds 1
+"$GO" run ./internal/bench/readers

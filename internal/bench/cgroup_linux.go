@@ -14,14 +14,15 @@ import (
 type cgroup struct {
 	mount string
 	path  string
+	job   string
 }
 
 // makeCgroup makes the step's directory: in the freezer hierarchy where there
 // is one (cgroup v1), else in cgroup v2.
-func makeCgroup(uid int) (*cgroup, error) {
-	c := &cgroup{mount: "/sys/fs/cgroup/freezer", path: fmt.Sprintf("slurm/uid_%d/job_%s/step_0", uid, jobID)}
+func makeCgroup(uid int, job string) (*cgroup, error) {
+	c := &cgroup{mount: "/sys/fs/cgroup/freezer", path: fmt.Sprintf("slurm/uid_%d/job_%s/step_0", uid, job), job: job}
 	if _, err := os.Stat(c.mount + "/cgroup.procs"); err != nil {
-		c.mount, c.path = "/sys/fs/cgroup", "system.slice/slurmstepd.scope/job_"+jobID+"/step_0/user/task_0"
+		c.mount, c.path = "/sys/fs/cgroup", "system.slice/slurmstepd.scope/job_"+job+"/step_0/user/task_0"
 	}
 	if err := os.MkdirAll(filepath.Join(c.mount, c.path), 0o755); err != nil {
 		return nil, fmt.Errorf("cgroup of a job: %w", err)
@@ -37,13 +38,14 @@ func (c *cgroup) add(pid int) error {
 // kernel frees a cgroup a little after its last process.
 func (c *cgroup) remove() error {
 	for path := c.path; path != "."; path = filepath.Dir(path) {
+		ours := strings.Contains(path, "job_"+c.job)
 		err := os.Remove(filepath.Join(c.mount, path))
-		for i := 0; err != nil && i < 50 && strings.Contains(path, jobID); i++ {
+		for i := 0; err != nil && i < 50 && ours; i++ {
 			time.Sleep(20 * time.Millisecond)
 			err = os.Remove(filepath.Join(c.mount, path))
 		}
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			if strings.Contains(path, jobID) {
+			if ours {
 				return err
 			}
 			return nil // shared with others
