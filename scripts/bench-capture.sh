@@ -20,7 +20,7 @@ lacks bpftrace bpftrace "$get bpftrace"
 lacks forkstat forkstat "$get forkstat"
 lacks rsyslogd rsyslogd "$get rsyslog (until then procmond's lines go to a file)"
 
-scripts/deps.sh gcc
+command -v gcc > /dev/null || { echo "procmon: gcc is missing (the SQLite library is C code): $get gcc" >&2; exit 1; }
 mkdir -p bin
 "$GO" build -o bin/ ./cmd/procmond
 exec "$GO" run ./internal/bench "$@"

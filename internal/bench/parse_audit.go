@@ -18,10 +18,16 @@ const (
 	auditExecve  = 1309
 )
 
-// auditRecord takes one record of an event: data is "key=value" with spaces
+// auditEvent is what the records of one system call say.
+type auditEvent struct {
+	told
+	failed bool // nothing ran
+}
+
+// record takes one record: data is "key=value" with spaces
 // between, text in quotes, or in hexadecimal where it has spaces, quotes or
 // control characters.
-func auditRecord(t *told, kind int, data string) {
+func (t *auditEvent) record(kind int, data string) {
 	data, _, _ = strings.Cut(data, "\x1d") // what auditd adds in log_format ENRICHED
 	var args []string
 	for word := range strings.FieldsSeq(data) {
@@ -29,6 +35,8 @@ func auditRecord(t *told, kind int, data string) {
 		switch kind {
 		case auditSyscall:
 			switch key {
+			case "success":
+				t.failed = value != "yes"
 			case "uid":
 				t.uid = value
 			case "exe":
@@ -51,6 +59,12 @@ func auditRecord(t *told, kind int, data string) {
 	}
 }
 
+func (t *auditEvent) count(c *counter) {
+	if !t.failed {
+		c.add(t.told)
+	}
+}
+
 func auditText(value string) string {
 	if s, ok := strings.CutPrefix(value, `"`); ok {
 		return strings.TrimSuffix(s, `"`)
@@ -64,7 +78,7 @@ func auditText(value string) string {
 // readAudit takes auditd's log. Records of events that happen at once are mixed.
 func readAudit(r io.Reader, c *counter) error {
 	kinds := map[string]int{"type=SYSCALL": auditSyscall, "type=CWD": auditCwd, "type=EXECVE": auditExecve}
-	events := map[string]*told{}
+	events := map[string]*auditEvent{}
 	s := lines(r)
 	for s.Scan() {
 		head, data, ok := strings.Cut(s.Text(), "): ")
@@ -75,13 +89,13 @@ func readAudit(r io.Reader, c *counter) error {
 		}
 		t := events[id]
 		if t == nil {
-			t = &told{id: id}
+			t = &auditEvent{told: told{id: id}}
 			events[id] = t
 		}
-		auditRecord(t, kind, data)
+		t.record(kind, data)
 	}
 	for _, id := range slices.Sorted(maps.Keys(events)) {
-		c.add(*events[id])
+		events[id].count(c)
 	}
 	return s.Err()
 }
@@ -100,11 +114,11 @@ func readGoAudit(r io.Reader, c *counter) error {
 		if err := json.Unmarshal(s.Bytes(), &event); err != nil {
 			return fmt.Errorf("go-audit: %w: %.200s", err, s.Bytes())
 		}
-		t := told{id: strconv.Itoa(event.Sequence)}
+		t := auditEvent{told: told{id: strconv.Itoa(event.Sequence)}}
 		for _, m := range event.Messages {
-			auditRecord(&t, m.Type, m.Data)
+			t.record(m.Type, m.Data)
 		}
-		c.add(t)
+		t.count(c)
 	}
 	return s.Err()
 }

@@ -79,6 +79,10 @@ func startChild(dir string, cmd *exec.Cmd) (*child, error) {
 	}
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = out, log
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid = true // an interrupt from the terminal is for the benchmark, which stops it in order
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}

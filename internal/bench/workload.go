@@ -38,7 +38,7 @@ func workloads() []workload {
 		{name: "true", about: "/bin/true, one after another", execs: 3000, each: 1, program: dynamic, spawners: 1},
 		{name: "static", about: "a static program of a few instructions, one after another", execs: 15000, each: 1, program: static, spawners: 1},
 		{name: "true-16", about: "/bin/true, 16 at once", execs: 4000, each: 1, program: dynamic, spawners: 16},
-		{name: "static-16", about: "a static program of a few instructions, 16 at once", execs: 15000, each: 1, program: static, spawners: 16},
+		{name: "static-16", about: "a static program of a few instructions, 16 at once", execs: 16000, each: 1, program: static, spawners: 16},
 		{name: "paced", about: "/bin/true, 1,000 a second", execs: 3000, each: 1, program: dynamic, spawners: 4, rate: 1000},
 		{name: "make-j1", about: "make -j1 of C files", execs: 100, each: compilerExecs, program: build, jobs: 1},
 		{name: "make-j2", about: "make -j2 of C files", execs: 100, each: compilerExecs, program: build, jobs: 2},
