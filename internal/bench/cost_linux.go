@@ -88,12 +88,13 @@ func statusValue(path, key string) (int64, error) {
 }
 
 // quiet waits until the processes rest: only then have they worked off what
-// they saw. Resting is less than 0.5 % of a CPU for a while.
+// they saw. Resting is less than 0.5 % of a CPU for a while. Where others keep
+// them busy it gives up after the limit.
 func (p *processes) quiet(ctx context.Context) error {
 	const (
 		while = 300 * time.Millisecond
 		rest  = while / 200
-		limit = 60 * time.Second
+		limit = 10 * time.Second
 	)
 	used := func() (time.Duration, error) {
 		c, err := p.cost()
@@ -111,9 +112,6 @@ func (p *processes) quiet(ctx context.Context) error {
 			return nil
 		}
 		before = now
-	}
-	if err == nil {
-		err = fmt.Errorf("still busy %v after the workload", limit)
 	}
 	return err
 }

@@ -82,10 +82,8 @@ func bench(ctx context.Context, o *options, out, log io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := m.all(ctx); err != nil {
-		return err
-	}
-	return m.results.print(out, o.format)
+	// What was measured until an error is worth seeing.
+	return errors.Join(m.all(ctx), m.results.print(out, o.format))
 }
 
 // all measures round by round, so that a machine that slows down slows down
