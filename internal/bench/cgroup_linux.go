@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -34,14 +35,29 @@ func (c *cgroup) add(pid int) error {
 	return os.WriteFile(filepath.Join(c.mount, c.path, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0o644)
 }
 
+// end kills what is left of an interrupted workload.
+func (c *cgroup) end() error {
+	b, err := os.ReadFile(filepath.Join(c.mount, c.path, "cgroup.procs"))
+	for word := range strings.FieldsSeq(string(b)) {
+		if pid, err := strconv.Atoi(word); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may be gone by now
+		}
+	}
+	return err
+}
+
 // remove takes away the job's directories, and those above that are empty. The
 // kernel frees a cgroup a little after its last process.
 func (c *cgroup) remove() error {
+	if err := c.end(); err != nil {
+		return err
+	}
 	for path := c.path; path != "."; path = filepath.Dir(path) {
 		ours := strings.Contains(path, "job_"+c.job)
 		err := os.Remove(filepath.Join(c.mount, path))
 		for i := 0; err != nil && i < 50 && ours; i++ {
 			time.Sleep(20 * time.Millisecond)
+			_ = c.end() // make may have started one more
 			err = os.Remove(filepath.Join(c.mount, path))
 		}
 		if err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -145,7 +145,7 @@ func (m *meter) one(ctx context.Context, name string, w *workload, round int) er
 			return err
 		}
 		fmt.Fprintf(m.log, "round %d  %-10s %-13s %6.2f s, %.1f µs an exec\n", round+1, w.name, name, s.Wall.Seconds(), s.micros(s.CPU))
-		if s.Foreign <= 50+s.Execs/10 || i == attempts-1 {
+		if s.Foreign <= 50+s.Execs/10 || w.program == nothing || i == attempts-1 {
 			m.results.Samples = append(m.results.Samples, s)
 			return nil
 		}
@@ -204,6 +204,10 @@ func (m *meter) watch(ctx context.Context, t tool, ps *processes, w *workload, s
 	if err := ps.quiet(ctx); err != nil {
 		return err
 	}
+	started, err := forks()
+	if err != nil {
+		return err
+	}
 	before, err := ps.cost()
 	if err != nil {
 		return err
@@ -217,6 +221,12 @@ func (m *meter) watch(ctx context.Context, t tool, ps *processes, w *workload, s
 		return err
 	}
 	after, err := ps.cost()
+	if err != nil {
+		return err
+	}
+	// Of all the time for which it pays, not of the workload's alone.
+	ended, err := forks()
+	s.Foreign = max(ended-started-s.Execs, 0)
 	s.ToolCPU, s.KernelCPU, s.LoggerCPU = after.tool-before.tool, after.kernel-before.kernel, after.logger-before.logger
 	s.HasKernel, s.HasLogger = ps.kernel != nil, ps.logger != nil
 	s.Peak, s.Sleeps = after.peak, after.sleeps-before.sleeps

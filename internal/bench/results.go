@@ -155,12 +155,8 @@ func (r *results) costs(load *workload) *table {
 }
 
 func toolCosts(tool string, all []sample) []string {
-	foreign := 0
-	for i := range all {
-		foreign = max(foreign, all[i].Foreign)
-	}
 	if tool == none {
-		return []string{unknown, unknown, unknown, unknown, strconv.Itoa(foreign)}
+		return []string{unknown, unknown, unknown, unknown, others(all)}
 	}
 	kernel, logger := unknown, unknown
 	if all[0].HasKernel {
@@ -169,7 +165,12 @@ func toolCosts(tool string, all []sample) []string {
 	if all[0].HasLogger {
 		logger = one(all, func(s *sample) float64 { return s.micros(s.LoggerCPU) })
 	}
-	return []string{one(all, func(s *sample) float64 { return s.micros(s.ToolCPU) }), kernel, logger, peak(all), strconv.Itoa(foreign)}
+	return []string{one(all, func(s *sample) float64 { return s.micros(s.ToolCPU) }), kernel, logger, peak(all), others(all)}
+}
+
+// others is how many foreign processes were started, in the worst round.
+func others(all []sample) string {
+	return fmt.Sprintf("%.0f", slices.Max(values(all, func(s *sample) float64 { return float64(s.Foreign) })))
 }
 
 func peak(all []sample) string {
@@ -223,7 +224,7 @@ func (r *results) without(s *sample) (cpu, wall float64, ok bool) {
 
 // idle is what the tools cost that have nothing to do.
 func (r *results) idle(load *workload) *table {
-	t := &table{head: []string{"tool", "CPU %", "rsyslogd CPU %", "sleeps/s", "RSS MiB"}}
+	t := &table{head: []string{"tool", "CPU %", "rsyslogd CPU %", "sleeps/s", "RSS MiB", "others"}}
 	for _, tool := range r.Tools {
 		all := r.of(tool, load.name)
 		if len(all) == 0 {
@@ -238,7 +239,7 @@ func (r *results) idle(load *workload) *table {
 		}
 		t.rows = append(t.rows, []string{
 			tool, share(func(s *sample) time.Duration { return s.ToolCPU + s.KernelCPU }), logger,
-			one(all, func(s *sample) float64 { return float64(s.Sleeps) / s.Wall.Seconds() }), peak(all),
+			one(all, func(s *sample) float64 { return float64(s.Sleeps) / s.Wall.Seconds() }), peak(all), others(all),
 		})
 	}
 	return t

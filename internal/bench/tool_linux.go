@@ -36,7 +36,7 @@ func makeTool(name string, o *options) (tool, error) {
 	case "none":
 		return nil, nil
 	case "bpf":
-		return &procmond{o: o, flags: []string{"--source", "bpf"}}, nil
+		return &procmond{o: o, flags: []string{"--source", "bpf", "--bpf-pin", "off"}}, nil
 	case "procconn":
 		return &procmond{o: o, flags: []string{"--source", "procconn"}}, nil
 	case "procconn-all":
