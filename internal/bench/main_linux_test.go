@@ -46,7 +46,7 @@ func TestStaticProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(path, argument(1)).CombinedOutput(); err != nil {
+	if out, err := exec.Command(path, argument(sampleTag, 1)).CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+const sampleTag = "40000007"
+
 // sampleWant is what the samples in testdata were made from, three of 16.
 func sampleWant() wanted {
 	w := wanted{
@@ -17,7 +19,7 @@ func sampleWant() wanted {
 		job: "40000007", cgroup: "40000007.0",
 	}
 	for i := range 3 {
-		w.lines["/bin/true "+argument(i)] = true
+		w.lines["/bin/true "+argument(sampleTag, i)] = true
 	}
 	return w
 }
@@ -65,7 +67,7 @@ func TestParsers(t *testing.T) {
 // Usage on a checkpoint is not the run's, and is not added twice.
 func TestProcmondUsage(t *testing.T) {
 	const run = `"process":{"entity_id":"r","executable":"/usr/bin/true","name":"true","args":["/bin/true","ARG"]},"user":{"id":"65534"}`
-	line := strings.NewReplacer("ARG", argument(0)).Replace(
+	line := strings.NewReplacer("ARG", argument(sampleTag, 0)).Replace(
 		`{"event":{"dataset":"procmon.run","type":["info"]},"hpc":{"usage":{"user_cpu_ns":5,"system_cpu_ns":6}},` + run + `}
 {"event":{"dataset":"procmon.run","type":["end"]},"hpc":{"usage":{"user_cpu_ns":7,"system_cpu_ns":8}},` + run + "}\n")
 	c := newCounter(sampleWant())
@@ -80,7 +82,7 @@ func TestProcmondUsage(t *testing.T) {
 
 func TestExecsnoopColumns(t *testing.T) {
 	// A newer release has the parent as well.
-	text := "TIME            PID     PPID    ARGS\n10:00:00.001     11  12 /bin/true " + argument(1) + "\n\n"
+	text := "TIME            PID     PPID    ARGS\n10:00:00.001     11  12 /bin/true " + argument(sampleTag, 1) + "\n\n"
 	c := newCounter(sampleWant())
 	if err := readExecsnoop(strings.NewReader(text), c); err != nil {
 		t.Fatal(err)

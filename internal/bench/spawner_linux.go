@@ -13,7 +13,8 @@ import (
 // orders are what one spawner does.
 type orders struct {
 	Argv  []string // started once, as it is; if there is none:
-	Path  string   // started Count times, with argument(First), argument(First+Step) …
+	Path  string   // started Count times, with argument(Tag, First), argument(Tag, First+Step) …
+	Tag   string
 	First int
 	Step  int
 	Count int
@@ -58,7 +59,7 @@ func (o *orders) follow() error {
 		if o.Gap > 0 {
 			time.Sleep(time.Until(began.Add(time.Duration(i) * o.Gap)))
 		}
-		if err := start(o.Path, []string{o.Path, argument(o.First + i*o.Step)}, attr); err != nil {
+		if err := start(o.Path, []string{o.Path, argument(o.Tag, o.First+i*o.Step)}, attr); err != nil {
 			return err
 		}
 	}

@@ -103,9 +103,9 @@ func (s *stage) wanted(w *workload) wanted {
 	for i := range w.execs {
 		switch w.program {
 		case build:
-			want.lines[compiles(i)] = true
+			want.lines[compiles(s.tag(), i)] = true
 		case dynamic, static:
-			want.lines[s.paths[w.program]+" "+argument(i)] = true
+			want.lines[s.paths[w.program]+" "+argument(s.tag(), i)] = true
 		}
 	}
 	if w.program == build {
@@ -114,6 +114,9 @@ func (s *stage) wanted(w *workload) wanted {
 	return want
 }
 
+// tag is in the arguments of all programs; no other benchmark has it now.
+func (s *stage) tag() string { return s.job.job }
+
 func (s *stage) tree() string { return filepath.Join(s.dir, "tree") }
 
 // orders of all the spawners of a workload.
@@ -121,12 +124,12 @@ func (s *stage) orders(w *workload) (dir string, all []orders, err error) {
 	if w.program == build {
 		path, err := exec.LookPath("make")
 		if err == nil {
-			err = errors.Join(os.RemoveAll(s.tree()), writeTree(s.tree(), w.execs, s.uid))
+			err = errors.Join(os.RemoveAll(s.tree()), writeTree(s.tree(), s.tag(), w.execs, s.uid))
 		}
 		return s.tree(), []orders{{Path: path, Argv: []string{"make", "-s", fmt.Sprintf("-j%d", w.jobs)}}}, err
 	}
 	for i := range w.spawners {
-		o := orders{Path: s.paths[w.program], First: i, Step: w.spawners, Count: w.execs / w.spawners}
+		o := orders{Path: s.paths[w.program], Tag: s.tag(), First: i, Step: w.spawners, Count: w.execs / w.spawners}
 		if w.rate > 0 {
 			beat := time.Second / time.Duration(w.rate)
 			o.Gap, o.Delay = beat*time.Duration(w.spawners), beat*time.Duration(i)

@@ -7,7 +7,7 @@ import (
 )
 
 func TestCounter(t *testing.T) {
-	line := func(i int) string { return "/bin/true " + argument(i) }
+	line := func(i int) string { return "/bin/true " + argument(sampleTag, i) }
 	whole := told{
 		id: "a", line: line(0), name: "true", exe: "/usr/bin/true", uid: "65534", cwd: "/tmp/bench/work", cgroup: "40000007.0",
 		job: "40000007", usage: true, cpu: 5,

@@ -34,10 +34,12 @@ const makefile = `all: $(patsubst %.c,%.o,$(wildcard run-*.c))
 `
 
 // unit is the name of one C file of the tree, without its ending.
-func unit(i int) string { return fmt.Sprintf("run-%07d", i) }
+func unit(tag string, i int) string { return fmt.Sprintf("run-%s-%07d", tag, i) }
 
 // compiles is the command line that builds it.
-func compiles(i int) string { return "gcc -O1 -c -o " + unit(i) + ".o " + unit(i) + ".c" }
+func compiles(tag string, i int) string {
+	return "gcc -O1 -c -o " + unit(tag, i) + ".o " + unit(tag, i) + ".c"
+}
 
 // cFile is enough for a compiler to work some hundredths of a second.
 func cFile(i int) string {
@@ -50,7 +52,7 @@ func cFile(i int) string {
 }
 
 // writeTree makes the tree of n C files in dir, which its user owns.
-func writeTree(dir string, n, uid int) error {
+func writeTree(dir, tag string, n, uid int) error {
 	if err := errors.Join(os.MkdirAll(dir, 0o755), os.Chown(dir, uid, uid)); err != nil {
 		return err
 	}
@@ -58,7 +60,7 @@ func writeTree(dir string, n, uid int) error {
 		return err
 	}
 	for i := range n {
-		if err := os.WriteFile(filepath.Join(dir, unit(i)+".c"), []byte(cFile(i)), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, unit(tag, i)+".c"), []byte(cFile(i)), 0o644); err != nil {
 			return err
 		}
 	}

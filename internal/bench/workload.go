@@ -84,10 +84,10 @@ func known(list string) ([]workload, error) {
 	return found, nil
 }
 
-// argument is what tells one run from all others. It is long enough to show a
-// cut.
-func argument(i int) string {
-	return fmt.Sprintf("--run=%07d-%s", i, strings.Repeat("x", 40))
+// argument is what tells one run from all others, those of another benchmark
+// too, which has another tag. It is long enough to show a cut.
+func argument(tag string, i int) string {
+	return fmt.Sprintf("--run=%s-%07d-%s", tag, i, strings.Repeat("x", 40))
 }
 
 // environment is that of a job: 25 variables, as a batch script has them.

@@ -36,7 +36,7 @@ func TestScaled(t *testing.T) {
 }
 
 func TestArgumentsDiffer(t *testing.T) {
-	if a, b := argument(1), argument(10); a == b || len(a) != len(b) {
+	if a, b := argument(sampleTag, 1), argument(sampleTag, 10); a == b || len(a) != len(b) {
 		t.Errorf("%q and %q", a, b)
 	}
 }
