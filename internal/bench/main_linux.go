@@ -145,7 +145,7 @@ func (m *meter) one(ctx context.Context, name string, w *workload, round int) er
 			return err
 		}
 		fmt.Fprintf(m.log, "round %d  %-10s %-13s %6.2f s, %.1f µs an exec\n", round+1, w.name, name, s.Wall.Seconds(), s.micros(s.CPU))
-		if s.Foreign <= 50+s.Execs/10 || w.program == nothing || i == attempts-1 {
+		if !s.disturbed() || w.program == nothing || i == attempts-1 {
 			m.results.Samples = append(m.results.Samples, s)
 			return nil
 		}

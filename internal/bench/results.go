@@ -35,6 +35,24 @@ type results struct {
 	Samples   []sample
 }
 
+// disturbed says that others started so many processes that what a tool paid
+// for these would show.
+func (s *sample) disturbed() bool { return s.Foreign > 50+s.Execs/10 }
+
+// calm leaves out what was disturbed, if anything else is left.
+func calm(all []sample) []sample {
+	var rest []sample
+	for i := range all {
+		if !all[i].disturbed() {
+			rest = append(rest, all[i])
+		}
+	}
+	if rest == nil {
+		return all
+	}
+	return rest
+}
+
 // none is the row that all others are compared with.
 const none = "none"
 
@@ -43,7 +61,7 @@ const unknown = "–"
 
 // print writes the tables of each workload.
 func (r *results) print(w io.Writer, format string) error {
-	fmt.Fprintf(w, "%s; medians of %d rounds, smallest and largest in brackets\n", r.Machine, r.Rounds)
+	fmt.Fprintf(w, "%s; medians of up to %d rounds, smallest and largest in brackets\n", r.Machine, r.Rounds)
 	for i := range r.Workloads {
 		load := &r.Workloads[i]
 		title := "\n" + load.name + ": " + load.about
@@ -147,7 +165,7 @@ func percent(n, of int) string {
 func (r *results) costs(load *workload) *table {
 	t := &table{head: []string{"tool", "its CPU µs", "kauditd µs", "rsyslogd µs", "RSS MiB", "others", "own CPU µs", "own − none", "wall s", "wall ÷ none"}}
 	for _, tool := range r.Tools {
-		if all := r.of(tool, load.name); len(all) > 0 {
+		if all := calm(r.of(tool, load.name)); len(all) > 0 {
 			t.rows = append(t.rows, append(append([]string{tool}, toolCosts(tool, all)...), r.ownCosts(tool, all)...))
 		}
 	}

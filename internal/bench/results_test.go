@@ -98,6 +98,18 @@ func TestMedian(t *testing.T) {
 	}
 }
 
+func TestCalm(t *testing.T) {
+	quiet, loud := sample{Execs: 1000, Foreign: 150}, sample{Execs: 1000, Foreign: 151}
+	for _, tt := range []struct {
+		all  []sample
+		want int
+	}{{[]sample{quiet, loud, quiet}, 2}, {[]sample{loud, loud}, 2}, {nil, 0}} {
+		if got := calm(tt.all); len(got) != tt.want {
+			t.Errorf("%d of %d left, want %d", len(got), len(tt.all), tt.want)
+		}
+	}
+}
+
 // The samples without a tool of another workload or round are not compared with.
 func TestWithout(t *testing.T) {
 	s := func(tool, load string, round, us int) sample {
