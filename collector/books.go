@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"procmon"
 )
@@ -43,19 +42,9 @@ func (c *Collector) resumeBooks(ctx context.Context) error {
 	if c.cfg.Store == nil || len(ids) == 0 {
 		return nil
 	}
-	pids, starts := make([]int32, len(ids)), make([]time.Time, len(ids))
-	for i, id := range ids {
-		pids[i], starts[i] = id.Process.PID, c.cfg.Clock.Wall(began(id))
-	}
-	has, err := c.cfg.Store.Recorded(ctx, pids, starts)
+	recorded, err := c.cfg.Store.Recorded(ctx, ids)
 	if err != nil {
 		return fmt.Errorf("find what is recorded: %w", err)
-	}
-	var recorded []procmon.RunID
-	for i, id := range ids {
-		if has[i] {
-			recorded = append(recorded, id)
-		}
 	}
 	c.books.Recorded(recorded)
 	return nil

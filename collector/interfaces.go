@@ -68,9 +68,9 @@ type Store interface {
 	// SaveLive keeps the live runs. Everything that happened until known is in
 	// them, or in records that were written.
 	SaveLive(ctx context.Context, runs []procmon.LiveRun, known time.Time) error
-	// Recorded says of each run, given by its process and its start, whether it
-	// has its last record.
-	Recorded(ctx context.Context, pids []int32, starts []time.Time) ([]bool, error)
+	// Recorded gives those of the runs of this boot whose last record was written
+	// a moment ago, by an earlier collector.
+	Recorded(ctx context.Context, ids []procmon.RunID) ([]procmon.RunID, error)
 	// LastSeen is what the last SaveLive called known; zero: there was none.
 	LastSeen(ctx context.Context) (time.Time, error)
 }

@@ -34,6 +34,9 @@ func (l *Live) Settled() []procmon.RunID {
 
 // execBooked begins a run; that of the process until then is told apart.
 func (l *Live) execBooked(p *procmon.Process) {
+	if l.runs[p.Run] != nil {
+		return // told again after a restart
+	}
 	var parent procmon.RunID
 	var job procmon.Job
 	if from := l.runs[p.Owner]; from != nil {

@@ -39,6 +39,7 @@ type Writer struct {
 	stmts map[string]*sql.Stmt // of conn, by their text
 	cache cache
 	line  []byte // the command line in the making
+	ends  int    // the slot of noteEnds that was written last
 	used  idSet  // texts that runs refer to, while Prune collects them; else nil
 	full  bool   // there is no room for new texts
 
@@ -163,6 +164,9 @@ func (w *Writer) Write(ctx context.Context, records []procmon.Record) error {
 			}
 		}
 		if err := tx.flush(); err != nil {
+			return err
+		}
+		if err := tx.noteEnds(records); err != nil {
 			return err
 		}
 		return tx.seen(w.opts.Host, w.opts.Now().UnixMicro())

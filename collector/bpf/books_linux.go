@@ -16,6 +16,7 @@ import (
 // books is what a Source notes of the runs in the kernel's books.
 type books struct {
 	mu        sync.Mutex
+	pending   map[procmon.RunID]captureRunId // found ended at the start
 	told      map[procmon.RunID]captureRunId // over, told, and not yet forgotten
 	forgotten map[procmon.RunID]struct{}     // an earlier daemon recorded them: not to be told again
 }
@@ -47,10 +48,11 @@ func (s *Source) Continues() bool { return s.progs.taken }
 // daemon may have recorded them, and been killed before it forgot them.
 func (s *Source) Pending() ([]procmon.RunID, error) {
 	var ids []procmon.RunID
+	s.books.pending = map[procmon.RunID]captureRunId{}
 	err := s.eachRun(func(id *captureRunId, r *captureRun) {
 		if r.Alive == 0 || r.Flags&runOver != 0 {
 			ids = append(ids, id.id())
-			s.books.told[ids[len(ids)-1]] = *id
+			s.books.pending[id.id()] = *id
 		}
 	})
 	return ids, err
@@ -60,14 +62,13 @@ func (s *Source) Pending() ([]procmon.RunID, error) {
 // told again. It is called before Run.
 func (s *Source) Recorded(ids []procmon.RunID) {
 	s.books.mu.Lock()
-	recorded := map[procmon.RunID]captureRunId{}
 	for _, id := range ids {
-		if raw, ok := s.books.told[id]; ok {
-			recorded[id] = raw
+		if raw, ok := s.books.pending[id]; ok {
+			s.books.told[id] = raw
 			s.books.forgotten[id] = struct{}{}
 		}
 	}
-	s.books.told = recorded
+	s.books.pending = nil
 	s.books.mu.Unlock()
 	s.Forget(ids)
 }
@@ -203,26 +204,31 @@ type unfreedRun struct {
 }
 
 // unfreed adds up, of those runs that are not over, what their processes used:
-// an exited process's threads are all added up by now.
-func (s *Source) unfreed(ids []captureRunId) ([]unfreedRun, error) {
-	used := map[captureRunId]captureCounters{}
-	err := s.eachProcess(func(l *captureLive) {
+// an exited process's threads are all added up by now. Soon are those of which a
+// process is reaped and, on a busy machine, not freed yet: they are over soon.
+func (s *Source) unfreed(ids []captureRunId) (all []unfreedRun, soon []captureRunId, err error) {
+	used, seen := map[captureRunId]captureCounters{}, map[captureRunId]uint32{}
+	err = s.eachProcess(func(l *captureLive) {
 		u := used[l.Run]
 		u.add(&l.Used, &l.Since)
 		used[l.Run] = u
+		seen[l.Run]++
 	})
-	var all []unfreedRun
 	for i := range ids {
 		var r captureRun
 		if err := s.progs.Runs.Lookup(&ids[i], &r); err != nil || r.Flags&runOver != 0 || r.Alive != 0 {
 			continue // over by now
+		}
+		if seen[ids[i]] < r.Unfreed {
+			soon = append(soon, ids[i])
+			continue
 		}
 		x := unfreedRun{id: ids[i], over: r.over(), known: s.known(&ids[i], &r)}
 		u := used[ids[i]]
 		x.over.Used.add(&u, &captureCounters{})
 		all = append(all, x)
 	}
-	return all, err
+	return all, soon, err
 }
 
 // add adds what was used between two readings.

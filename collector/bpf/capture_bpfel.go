@@ -165,6 +165,7 @@ const (
 	captureMapCounts         = "counts"
 	captureMapExcluded       = "excluded"
 	captureMapLeaderless     = "leaderless"
+	captureMapPlaces         = "places"
 	captureMapProcesses      = "processes"
 	captureMapRing           = "ring"
 	captureMapRuns           = "runs"
@@ -240,6 +241,7 @@ type captureMapSpecs struct {
 	Counts     *ebpf.MapSpec `ebpf:"counts"`
 	Excluded   *ebpf.MapSpec `ebpf:"excluded"`
 	Leaderless *ebpf.MapSpec `ebpf:"leaderless"`
+	Places     *ebpf.MapSpec `ebpf:"places"`
 	Processes  *ebpf.MapSpec `ebpf:"processes"`
 	Ring       *ebpf.MapSpec `ebpf:"ring"`
 	Runs       *ebpf.MapSpec `ebpf:"runs"`
@@ -283,6 +285,7 @@ type captureMaps struct {
 	Counts     *ebpf.Map `ebpf:"counts"`
 	Excluded   *ebpf.Map `ebpf:"excluded"`
 	Leaderless *ebpf.Map `ebpf:"leaderless"`
+	Places     *ebpf.Map `ebpf:"places"`
 	Processes  *ebpf.Map `ebpf:"processes"`
 	Ring       *ebpf.Map `ebpf:"ring"`
 	Runs       *ebpf.Map `ebpf:"runs"`
@@ -296,6 +299,7 @@ func (m *captureMaps) Close() error {
 		m.Counts,
 		m.Excluded,
 		m.Leaderless,
+		m.Places,
 		m.Processes,
 		m.Ring,
 		m.Runs,

@@ -27,7 +27,7 @@ type programs struct {
 const maxArea = 64<<10 - 1
 
 // shared are the maps that one daemon's programs take over from another's.
-var shared = []string{"control", "counts", "excluded", "leaderless", "processes", "ring", "runs", "told"}
+var shared = []string{"control", "counts", "excluded", "leaderless", "places", "processes", "ring", "runs", "told"}
 
 // load loads and attaches the programs, and lets them work in place of those
 // that an earlier daemon left.
@@ -309,7 +309,7 @@ func (p *programs) pin(generation uint32) error {
 	}
 	for name, m := range map[string]*ebpf.Map{
 		"control": p.Control, "counts": p.Counts, "excluded": p.Excluded, "leaderless": p.Leaderless,
-		"processes": p.Processes, "ring": p.Ring, "runs": p.Runs, "told": p.Told,
+		"places": p.Places, "processes": p.Processes, "ring": p.Ring, "runs": p.Runs, "told": p.Told,
 	} {
 		if err := m.Pin(filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("pin %s: %w", name, err)

@@ -18,6 +18,8 @@ type Source struct {
 	cfg     Config
 	progs   *programs
 	ring    *ringbuf.Reader
+	memory  *ringMemory
+	place   uint64 // in the ring, noted last
 	decoder *decoder
 	epoll   int
 	stop    int // eventfd that ends a wait
@@ -51,6 +53,9 @@ func (s *Source) open() (err error) {
 	}
 	if s.ring, err = ringbuf.NewReader(s.progs.Ring); err != nil {
 		return fmt.Errorf("ring: %w", err)
+	}
+	if s.memory, err = mapRing(s.progs.Ring.FD(), uint64(s.progs.Ring.MaxEntries())); err != nil {
+		return err
 	}
 	if s.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return fmt.Errorf("epoll: %w", err)
@@ -89,6 +94,9 @@ func (s *Source) Close() error {
 	var errs []error
 	if s.ring != nil {
 		errs = append(errs, s.ring.Close())
+	}
+	if s.memory != nil {
+		s.memory.close()
 	}
 	for _, fd := range []int{s.epoll, s.stop} {
 		if fd >= 0 {
@@ -152,6 +160,7 @@ func (s *Source) turn(emit func(*procmon.Event)) error {
 	if err := s.drain(at, emit); err != nil {
 		return err
 	}
+	s.notePlace()
 	if s.tellLosses(at, emit) {
 		emit(&procmon.Event{Kind: procmon.EventUntold, Time: at})
 		if err := s.sweep(emit); err != nil {
@@ -287,7 +296,10 @@ func (s *Source) tellExited(at procmon.BootNS, emit func(*procmon.Event)) error 
 	if len(due) == 0 {
 		return nil
 	}
-	overs, err := s.unfreed(due)
+	overs, soon, err := s.unfreed(due)
+	for _, id := range soon {
+		s.exit(id, at)
+	}
 	for i := range overs {
 		e := overs[i].over.end(at, overs[i].id.id())
 		e.Over.Process, e.Over.Provisional = overs[i].known, true
@@ -297,7 +309,7 @@ func (s *Source) tellExited(at procmon.BootNS, emit func(*procmon.Event)) error 
 }
 
 // catchUp tells what happened while no daemon looked: first the executions that
-// the ring kept, then what the books say of runs that are over.
+// the ring kept, those that an earlier daemon had read and not told too, then what the books say of runs that are over.
 func (s *Source) catchUp(emit func(*procmon.Event)) error {
 	if !s.progs.taken {
 		return nil
@@ -309,6 +321,7 @@ func (s *Source) catchUp(emit func(*procmon.Event)) error {
 		over captureOver
 	}
 	var overs []ended
+	s.replay(func(x *execution) { s.exec(x, at, wall, emit) })
 	err := s.records(func(b []byte) {
 		head, rest, _ := take[captureHead](b)
 		switch head.Kind {

@@ -103,6 +103,15 @@ struct {
 	__type(value, __u64);
 } told SEC(".maps");
 
+/* Where records begin in the ring, at some distance from each other, so that
+ * those that were read can be read again: procmond's, too. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 64);
+	__type(key, __u32);
+	__type(value, __u64);
+} places SEC(".maps");
+
 /* The generation that works. A new procmond attaches its programs beside the
  * old ones and then takes over with one write. */
 struct {
