@@ -44,7 +44,8 @@ type Over struct {
 	Ended       BootNS   // when its last process exited or exec'ed
 	Wait        uint32   // as wait(2) has it, when Waited
 	Waited      bool     // Wait is known: the run's first process ended and did not exec
-	Provisional bool     // not reaped in time; another event follows when it is
+	Provisional bool     // the usage is as of its processes' exits
+	Again       bool     // not reaped in time: another event follows when it is
 	Untold      bool     // there was no room to tell its execve, on CPU
 	CPU         int      // where it began, -1: not known
 	Process     *Process // what is known of it without its execve; nil: nothing

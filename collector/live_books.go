@@ -58,7 +58,7 @@ func (l *Live) over(e *procmon.Event) {
 		return
 	}
 	r := l.runs[e.Run]
-	if r == nil && e.Over.Untold && !e.Over.Provisional {
+	if r == nil && e.Over.Untold && !e.Over.Again {
 		l.untold = append(l.untold, Untold{e.Over.CPU, e.Run.Exec})
 	} else if r == nil && !e.Over.Untold {
 		r = l.recover(e)
@@ -72,7 +72,7 @@ func (l *Live) over(e *procmon.Event) {
 
 // dismiss lets the source forget a run of which nothing is told.
 func (l *Live) dismiss(e *procmon.Event) {
-	if e.Over.Provisional {
+	if e.Over.Again {
 		return // it is not over for the source
 	}
 	delete(l.closed, e.Run)
@@ -120,7 +120,7 @@ func (l *Live) close(r *run, e *procmon.Event) {
 	r.Provisional, r.last = e.Over.Provisional, e.Over.Ended
 	delete(l.runs, e.Run)
 	delete(l.runs, r.Process.Run)
-	if e.Over.Provisional {
+	if r.again = e.Over.Again; r.again {
 		l.closed[e.Run] = struct{}{}
 	}
 	l.end(r)

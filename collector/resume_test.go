@@ -27,7 +27,9 @@ func (s *fakeStore) SaveLive(_ context.Context, runs []procmon.LiveRun, _ time.T
 	return nil
 }
 
-func (s *fakeStore) Recorded(context.Context, []procmon.RunID) ([]procmon.RunID, error) { return nil, nil }
+func (s *fakeStore) Recorded(context.Context, []procmon.RunID) ([]procmon.RunID, error) {
+	return nil, nil
+}
 
 func (s *fakeStore) LastSeen(context.Context) (time.Time, error) { return s.seen, nil }
 

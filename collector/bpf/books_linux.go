@@ -25,6 +25,14 @@ func newBooks() books {
 	return books{told: map[procmon.RunID]captureRunId{}, forgotten: map[procmon.RunID]struct{}{}}
 }
 
+// drop notes that a run is told to be over without having been freed.
+func (b *books) drop(run procmon.RunID, id captureRunId) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.told[run] = id
+	b.forgotten[run] = struct{}{} // should it be freed all the same
+}
+
 // tell notes that a run is told to be over; false: it was told before.
 func (b *books) tell(run procmon.RunID, id captureRunId) bool {
 	b.mu.Lock()
@@ -198,15 +206,15 @@ func (s *Source) Measure(_ context.Context, live []procmon.LiveRun) ([]procmon.U
 
 // unfreedRun is a run whose processes have exited, as it stands.
 type unfreedRun struct {
-	id    captureRunId
-	over  captureOver
-	known *procmon.Process
+	id     captureRunId
+	over   captureOver
+	known  *procmon.Process
+	reaped bool // all its processes: it will be freed soon
 }
 
-// unfreed adds up, of those runs that are not over, what their processes used:
-// an exited process's threads are all added up by now. Soon are those of which a
-// process is reaped and, on a busy machine, not freed yet: they are over soon.
-func (s *Source) unfreed(ids []captureRunId) (all []unfreedRun, soon []captureRunId, err error) {
+// unfreed adds up, of those runs that are not over, what their processes used.
+// The threads of one that waits to be reaped are all added up by now.
+func (s *Source) unfreed(ids []captureRunId) (all []unfreedRun, err error) {
 	used, seen := map[captureRunId]captureCounters{}, map[captureRunId]uint32{}
 	err = s.eachProcess(func(l *captureLive) {
 		u := used[l.Run]
@@ -219,16 +227,15 @@ func (s *Source) unfreed(ids []captureRunId) (all []unfreedRun, soon []captureRu
 		if err := s.progs.Runs.Lookup(&ids[i], &r); err != nil || r.Flags&runOver != 0 || r.Alive != 0 {
 			continue // over by now
 		}
-		if seen[ids[i]] < r.Unfreed {
-			soon = append(soon, ids[i])
-			continue
-		}
-		x := unfreedRun{id: ids[i], over: r.over(), known: s.known(&ids[i], &r)}
+		x := unfreedRun{id: ids[i], over: r.over(), known: s.known(&ids[i], &r), reaped: seen[ids[i]] == 0}
 		u := used[ids[i]]
+		if seen[ids[i]] < r.Unfreed {
+			u = r.Pending
+		}
 		x.over.Used.add(&u, &captureCounters{})
 		all = append(all, x)
 	}
-	return all, soon, err
+	return all, err
 }
 
 // add adds what was used between two readings.

@@ -102,14 +102,15 @@ type captureOverRecord struct {
 }
 
 type captureProcess struct {
-	_      structs.HostLayout
-	Run    captureRunId
-	Owned  uint8
-	First  uint8
-	Exited uint8
-	Unused [5]uint8
-	Since  captureCounters
-	Rss    uint64
+	_       structs.HostLayout
+	Run     captureRunId
+	Owned   uint8
+	First   uint8
+	Exited  uint8
+	Unused  [5]uint8
+	Since   captureCounters
+	Pending captureCounters
+	Rss     uint64
 }
 
 type captureRun struct {
@@ -127,6 +128,7 @@ type captureRun struct {
 	Unused  uint32
 	Last    uint64
 	Used    captureCounters
+	Pending captureCounters
 	Comm    [16]uint8
 }
 
@@ -153,6 +155,7 @@ type captureScratch struct {
 	Cut       uint32
 	Ancestors uint32
 	Unused    uint32
+	Sum       captureCounters
 	Exec      captureExecRecord
 	Data      [165376]int8
 }

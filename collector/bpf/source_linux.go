@@ -34,6 +34,7 @@ type Source struct {
 type waiting struct {
 	id       captureRunId
 	deadline procmon.BootNS
+	again    bool // it was waited for before
 }
 
 // Open loads the programs. It fails with ErrUnavailable where the kernel can't.
@@ -213,7 +214,7 @@ func (s *Source) hand(b []byte, at procmon.BootNS, wall time.Time, emit func(*pr
 		}
 		s.exec(x, at, wall, emit)
 	case kindExited:
-		s.exit(head.Run, procmon.BootNS(head.Time))
+		s.expect(head.Run, procmon.BootNS(head.Time), false)
 		emit(&procmon.Event{Kind: procmon.EventExited, Time: procmon.BootNS(head.Time), Run: head.Run.id()})
 	case kindOver:
 		if o, _, ok := take[captureOver](rest); ok {
@@ -275,37 +276,55 @@ func (s *Source) over(id captureRunId, at procmon.BootNS, o *captureOver, known 
 	}
 }
 
-func (s *Source) exit(id captureRunId, at procmon.BootNS) {
-	s.unreaped[id] = struct{}{}
-	s.exited = append(s.exited, waiting{id, at + reapTime})
-}
-
 // tellExited tells of the runs whose processes have exited and were not reaped
-// in time.
+// in time. Those that were are told when they are freed; if that is not seen
+// either, they are over with what they had used when they exited.
 func (s *Source) tellExited(at procmon.BootNS, emit func(*procmon.Event)) error {
-	var due []captureRunId
-	n := 0
-	for ; n < len(s.exited) && s.exited[n].deadline <= at; n++ {
-		id := s.exited[n].id
-		if _, ok := s.unreaped[id]; ok {
-			delete(s.unreaped, id)
-			due = append(due, id)
-		}
-	}
-	s.exited = s.exited[:copy(s.exited, s.exited[n:])]
+	due := s.due(at)
 	if len(due) == 0 {
 		return nil
 	}
-	overs, soon, err := s.unfreed(due)
-	for _, id := range soon {
-		s.exit(id, at)
+	ids := make([]captureRunId, len(due))
+	again := make(map[captureRunId]bool, len(due))
+	for i := range due {
+		ids[i] = due[i].id
+		again[due[i].id] = due[i].again
 	}
-	for i := range overs {
-		e := overs[i].over.end(at, overs[i].id.id())
-		e.Over.Process, e.Over.Provisional = overs[i].known, true
+	runs, err := s.unfreed(ids)
+	for i := range runs {
+		x := &runs[i]
+		if x.reaped && !again[x.id] {
+			s.expect(x.id, at, true)
+			continue
+		}
+		e := x.over.end(at, x.id.id())
+		e.Over.Process, e.Over.Provisional, e.Over.Again = x.known, true, !x.reaped
+		if x.reaped {
+			s.books.drop(e.Run, x.id)
+		}
 		emit(&e)
 	}
 	return err
+}
+
+// expect gives a run whose processes have exited time to be over.
+func (s *Source) expect(id captureRunId, at procmon.BootNS, again bool) {
+	s.unreaped[id] = struct{}{}
+	s.exited = append(s.exited, waiting{id, at + reapTime, again})
+}
+
+// due takes those whose time is up and that are not over.
+func (s *Source) due(at procmon.BootNS) []waiting {
+	var due []waiting
+	n := 0
+	for ; n < len(s.exited) && s.exited[n].deadline <= at; n++ {
+		if _, ok := s.unreaped[s.exited[n].id]; ok {
+			delete(s.unreaped, s.exited[n].id)
+			due = append(due, s.exited[n])
+		}
+	}
+	s.exited = s.exited[:copy(s.exited, s.exited[n:])]
+	return due
 }
 
 // catchUp tells what happened while no daemon looked: first the executions that
@@ -357,7 +376,7 @@ func (s *Source) sweep(emit func(*procmon.Event)) error {
 			o := r.over()
 			s.over(*id, procmon.BootNS(r.Last), &o, s.known(id, r), emit)
 		case r.Alive == 0:
-			s.exit(*id, at)
+			s.expect(*id, at, false)
 		}
 	})
 }

@@ -29,6 +29,7 @@ const volatile __u32 env_max = 64 << 10;
 #define MAX_STEPS 4096
 #define MAX_HIERARCHIES 24
 #define MAX_ANCESTORS 16
+#define MAX_THREADS 4096
 #define TAIL_ROOM (2 * PATH_ROOM + CGROUPS_ROOM + MAX_ANCESTORS * sizeof(struct ancestor) + 4 * NAME_ROOM)
 
 /* Where one CPU puts a record together, and what its loops go on with: state
@@ -42,6 +43,7 @@ struct scratch {
 	__u32 cut;
 	__u32 ancestors;
 	__u32 unused;
+	struct counters sum;
 	struct exec_record exec;
 	char data[2 * AREA_MAX + TAIL_ROOM];
 };
@@ -213,6 +215,16 @@ static __always_inline void book(struct run *r, struct process *p, struct counte
 	}
 }
 
+/* The sums of what exited processes used; maxima are not moved. */
+static __always_inline void move(struct counters *to, struct counters *c, __s64 sign)
+{
+	to->cpu += sign * c->cpu;
+	to->user += sign * c->user;
+	to->system += sign * c->system;
+	to->read += sign * c->read;
+	to->write += sign * c->write;
+}
+
 static __always_inline void tell_over(struct over *to, struct run *r)
 {
 	to->flags = r->flags;
@@ -254,6 +266,7 @@ static __always_inline bool leave(struct process *p, struct counters *now, bool 
 		r->last = at;
 	}
 	r->unfreed--;
+	move(&r->pending, &p->pending, -1);
 	last = r->unfreed == 0;
 	if (last) {
 		r->flags |= RUN_OVER;
@@ -652,11 +665,48 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
+/* Adds a thread that is not added up in its process yet. */
+static long add_thread(__u32 i, void *unused)
+{
+	struct scratch *s = my_scratch();
+	struct task_struct *t;
+
+	if (!s || s->list == s->head || !s->list)
+		return 1;
+	t = (void *)(s->list - bpf_core_field_offset(struct task_struct, thread_node));
+	s->list = (__u64)BPF_CORE_READ(t, thread_node.next);
+	s->sum.cpu += BPF_CORE_READ(t, se.sum_exec_runtime);
+	s->sum.user += BPF_CORE_READ(t, utime);
+	s->sum.system += BPF_CORE_READ(t, stime);
+	if (bpf_core_field_exists(t->ioac)) {
+		s->sum.read += BPF_CORE_READ(t, ioac.read_bytes);
+		s->sum.write += BPF_CORE_READ(t, ioac.write_bytes);
+	}
+	return 0;
+}
+
+/* What a process has used that exits: in case that it is never seen freed, as
+ * when another program is attached to that tracepoint just then. */
+static __always_inline void add_pending(struct process *p, struct task_struct *t, struct counters *c)
+{
+	struct scratch *s = my_scratch();
+
+	if (!s)
+		return;
+	read_counters(t, false, &s->sum);
+	s->head = (__u64)t->signal + bpf_core_field_offset(struct signal_struct, thread_head);
+	s->list = (__u64)BPF_CORE_READ(t, signal, thread_head.next);
+	bpf_loop(MAX_THREADS, add_thread, NULL, 0);
+	*c = s->sum;
+	move(c, &p->since, -1);
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *t)
 {
 	struct task_struct *leader = t->group_leader;
 	struct signal_struct *sig = t->signal;
+	struct counters used = {};
 	struct over_record o = {};
 	struct process *p;
 	struct run *r;
@@ -686,9 +736,12 @@ int BPF_PROG(on_exit, struct task_struct *t)
 	r = bpf_map_lookup_elem(&runs, &p->run);
 	if (!r)
 		return 0;
+	add_pending(p, t, &used);
 	bpf_spin_lock(&r->lock);
 	if (!p->exited) { /* two threads may both be told that none is left */
 		p->exited = 1;
+		p->pending = used;
+		move(&r->pending, &used, 1);
 		r->alive--;
 		r->last = at;
 		if (p->first) {

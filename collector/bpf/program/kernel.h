@@ -153,6 +153,7 @@ enum pid_type { PIDTYPE_PID, PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_SID };
 
 struct signal_struct {
 	atomic_t live;
+	struct list_head thread_head;
 	int group_exit_code;
 	unsigned int flags;
 	struct pid *pids[4];
@@ -210,6 +211,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
+	struct list_head thread_node;
 	__u64 utime, stime;
 	__u64 start_boottime;
 	const struct cred *cred;

@@ -41,7 +41,8 @@ struct run {
 	__u32 cpu; /* where it began */
 	__u32 unused;
 	__u64 last; /* when it lost a process last */
-	struct counters used;
+	struct counters used;    /* of those that are booked */
+	struct counters pending; /* of those that have exited and are not, as of their exits */
 	__u8 comm[16];
 };
 
@@ -52,7 +53,8 @@ struct process {
 	__u8 first; /* the run began with it */
 	__u8 exited;
 	__u8 unused[5];
-	struct counters since; /* when the run got it */
+	struct counters since;   /* when the run got it */
+	struct counters pending; /* what of the run's is of this one */
 	__u64 rss;             /* at its exit, of its last image, pages; 0: not read */
 };
 
