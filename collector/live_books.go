@@ -80,9 +80,10 @@ func (l *Live) dismiss(e *procmon.Event) {
 }
 
 // recover begins a run that has ended, of which an earlier collector knew more
-// and was killed before it told.
+// and was killed before it told. One without an execve was alive before the
+// source and gone before a census met it.
 func (l *Live) recover(e *procmon.Event) *run {
-	if e.Over.Process == nil {
+	if e.Over.Process == nil || e.Run.Exec == 0 {
 		return nil
 	}
 	return l.begin(e.Over.Process, procmon.RunID{}, procmon.Job{}, procmon.Counters{}, true)

@@ -149,7 +149,7 @@ func (s *Source) Owners() (map[procmon.ProcessID]procmon.RunID, error) {
 
 // eachProcess goes through the processes that belong to runs.
 func (s *Source) eachProcess(f func(*captureLive)) error {
-	each, err := link.AttachIter(link.IterOptions{Program: s.progs.EachProcess})
+	each, err := link.AttachIter(link.IterOptions{Program: s.progs.each})
 	if err != nil {
 		return fmt.Errorf("processes: %w", err)
 	}

@@ -1,12 +1,13 @@
 package bpf
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -16,11 +17,16 @@ import (
 
 // programs are the loaded ones with what they share.
 type programs struct {
-	captureObjects
-	links []link.Link
-	dir   *os.File // where they are pinned, locked; nil: nowhere
-	taken bool     // they go on from an earlier daemon's
+	captureMaps
+	each  *ebpf.Program   // the iterator over processes
+	hooks []*ebpf.Program // at execve, fork, exit and free
+	links []link.Link     // of hooks; none of those that are pinned already
+	dir   *os.File        // where they are pinned, locked; nil: nowhere
+	taken bool            // the maps are an earlier daemon's
 }
+
+// hookNames are the pins of hooks, in their order.
+var hookNames = [...]string{"exec", "fork", "exit", "free"}
 
 // maxArea is what the programs copy of arguments or environment at most
 // (AREA_MAX in program/capture.bpf.c).
@@ -61,21 +67,78 @@ func load(cfg *Config) (p *programs, err error) {
 			return p, err
 		}
 	}
-	generation, err := nextGeneration(options.MapReplacements["control"])
+	defer func() {
+		for _, m := range options.MapReplacements {
+			_ = m.Close() // the collection has descriptors of its own
+		}
+	}()
+	generation, err := generationOf(options.MapReplacements["control"])
 	if err != nil {
 		return p, err
 	}
+	name := identity(spec, cfg)
+	if p.taken && p.reuse(linksDir(generation, name)) {
+		return p, p.finish(spec, options, cfg)
+	}
+	generation++
 	if err := spec.Variables["generation"].Set(generation); err != nil {
 		return p, err
 	}
-	err = spec.LoadAndAssign(&p.captureObjects, options)
-	for _, m := range options.MapReplacements {
-		_ = m.Close() // the collection has descriptors of its own
+	if err := p.loadHooks(spec, options); err != nil {
+		return p, err
 	}
-	if err != nil {
-		return p, reason(err)
+	return p, p.start(cfg, generation, linksDir(generation, name))
+}
+
+// identity tells programs apart that must not go on in each other's place.
+func identity(spec *ebpf.CollectionSpec, cfg *Config) string {
+	sum := sha256.Sum256(fmt.Appendf(_CaptureBytes[:len(_CaptureBytes):len(_CaptureBytes)], "%d %d", spec.Maps["scratches"].MaxEntries, min(cfg.MaxArgs, maxArea)))
+	return hex.EncodeToString(sum[:6])
+}
+
+// loadHooks loads everything anew.
+func (p *programs) loadHooks(spec *ebpf.CollectionSpec, options *ebpf.CollectionOptions) error {
+	var o captureObjects
+	if err := spec.LoadAndAssign(&o, options); err != nil {
+		return reason(err)
 	}
-	return p, p.start(cfg, generation)
+	p.captureMaps, p.each = o.captureMaps, o.EachProcess
+	p.hooks = []*ebpf.Program{o.OnExec, o.OnFork, o.OnExit, o.OnFree}
+	return nil
+}
+
+// reuse takes the pinned hooks when they are just those that would be loaded:
+// attaching others beside them could cost the kernel some events.
+func (p *programs) reuse(dir string) bool {
+	var hooks []*ebpf.Program
+	for i, name := range hookNames {
+		hook, err := ebpf.LoadPinnedProgram(filepath.Join(p.layoutDir(), dir, name), nil)
+		if err == nil {
+			hooks = append(hooks, hook)
+			_, err = os.Stat(filepath.Join(p.layoutDir(), dir, strconv.Itoa(i)))
+		}
+		if err != nil {
+			for _, h := range hooks {
+				_ = h.Close()
+			}
+			return false
+		}
+	}
+	p.hooks = hooks
+	return true
+}
+
+// finish loads what is not pinned beside hooks that are.
+func (p *programs) finish(spec *ebpf.CollectionSpec, options *ebpf.CollectionOptions, cfg *Config) error {
+	var o struct {
+		captureMaps
+		EachProcess *ebpf.Program `ebpf:"each_process"`
+	}
+	if err := spec.LoadAndAssign(&o, options); err != nil {
+		return reason(err)
+	}
+	p.captureMaps, p.each = o.captureMaps, o.EachProcess
+	return p.exclude(cfg.Exclude)
 }
 
 // spec is the collection as this node wants it.
@@ -107,11 +170,11 @@ func reason(err error) error {
 }
 
 // start attaches the programs and hands the work to them in one write.
-func (p *programs) start(cfg *Config, generation uint32) error {
+func (p *programs) start(cfg *Config, generation uint32, dir string) error {
 	if err := p.exclude(cfg.Exclude); err != nil {
 		return err
 	}
-	for _, prog := range []*ebpf.Program{p.OnExec, p.OnFork, p.OnExit, p.OnFree} {
+	for _, prog := range p.hooks {
 		l, err := link.AttachTracing(link.TracingOptions{Program: prog})
 		if err != nil {
 			return reason(err)
@@ -119,7 +182,7 @@ func (p *programs) start(cfg *Config, generation uint32) error {
 		p.links = append(p.links, l)
 	}
 	if p.dir != nil {
-		if err := p.pin(generation); err != nil {
+		if err := p.pin(dir); err != nil {
 			return err
 		}
 	}
@@ -127,7 +190,7 @@ func (p *programs) start(cfg *Config, generation uint32) error {
 		return fmt.Errorf("hand over: %w", err)
 	}
 	if p.dir != nil {
-		return p.unpinOthers(generation)
+		return p.unpinOthers(dir)
 	}
 	return nil
 }
@@ -162,200 +225,25 @@ func (p *programs) close() error {
 	for _, l := range p.links {
 		errs = append(errs, l.Close()) // a pinned one goes on
 	}
-	errs = append(errs, p.captureObjects.Close())
+	for _, prog := range append(p.hooks, p.each) {
+		if prog != nil {
+			errs = append(errs, prog.Close())
+		}
+	}
+	errs = append(errs, p.captureMaps.Close())
 	if p.dir != nil {
 		errs = append(errs, p.dir.Close())
 	}
 	return errors.Join(errs...)
 }
 
-// nextGeneration is another than the one that works now.
-func nextGeneration(control *ebpf.Map) (uint32, error) {
-	now := uint32(0)
-	if control != nil {
-		if err := control.Lookup(uint32(0), &now); err != nil {
-			return 0, fmt.Errorf("generation: %w", err)
-		}
+// generationOf is the one that works now; 0: none.
+func generationOf(control *ebpf.Map) (now uint32, err error) {
+	if control == nil {
+		return 0, nil
 	}
-	return max(1, now+1), nil
-}
-
-// lockDir makes the directory of pins and keeps other daemons away from it.
-func lockDir(dir string) (*os.File, error) {
-	if err := mountBPF(filepath.Dir(dir)); err != nil {
-		return nil, err
+	if err := control.Lookup(uint32(0), &now); err != nil {
+		return 0, fmt.Errorf("generation: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, layout), 0o700); err != nil {
-		return nil, fmt.Errorf("directory of pinned programs: %w", err)
-	}
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil, fmt.Errorf("directory of pinned programs: %w", err)
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("%s %w; stop it, or give this one its own bpf.pin", dir, ErrPinned)
-	}
-	return f, nil
-}
-
-const bpfMagic = 0xcafe4a11 // BPF_FS_MAGIC in include/uapi/linux/magic.h
-
-// CanPin says why programs can't be pinned in a directory; nil: they can, where
-// need be after the BPF filesystem is mounted.
-func CanPin(dir string) error {
-	parent := filepath.Dir(dir)
-	var fs unix.Statfs_t
-	if err := unix.Statfs(parent, &fs); err != nil {
-		return fmt.Errorf("%s: %w", parent, err)
-	}
-	if uint32(fs.Type) != bpfMagic && parent != mountPoint {
-		return fmt.Errorf("%s is not on a BPF filesystem", parent)
-	}
-	return nil
-}
-
-const mountPoint = "/sys/fs/bpf" // where systemd mounts it
-
-// mountBPF mounts the BPF filesystem where systemd would, if nothing has.
-func mountBPF(dir string) error {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(dir, &fs); err != nil {
-		return fmt.Errorf("%s: %w", dir, err)
-	}
-	if uint32(fs.Type) == bpfMagic {
-		return nil
-	}
-	if dir != mountPoint {
-		return fmt.Errorf("%s is not on a BPF filesystem; set bpf.pin to a directory below /sys/fs/bpf", dir)
-	}
-	if err := unix.Mount("bpf", dir, "bpf", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=0700"); err != nil {
-		return fmt.Errorf("mount %s: %w", dir, err)
-	}
-	return nil
-}
-
-// pinned opens the maps that an earlier daemon left, when all of them are there
-// and of the kind that is wanted.
-func (p *programs) pinned(cfg *Config, spec *ebpf.CollectionSpec) (map[string]*ebpf.Map, error) {
-	maps := map[string]*ebpf.Map{}
-	discard := func() {
-		for _, m := range maps {
-			_ = m.Close()
-		}
-	}
-	for _, name := range shared {
-		m, err := ebpf.LoadPinnedMap(filepath.Join(p.layoutDir(), name), nil)
-		if errors.Is(err, os.ErrNotExist) {
-			discard()
-			return nil, p.clear() // of one that was killed while it began
-		}
-		if err != nil {
-			discard()
-			return nil, fmt.Errorf("pinned %s: %w", name, err)
-		}
-		maps[name] = m
-		if name == "ring" && m.MaxEntries() != spec.Maps[name].MaxEntries {
-			cfg.Logger.Warn("the pinned ring keeps its size; procmond detach makes room for another", "bytes", m.MaxEntries())
-			spec.Maps[name].MaxEntries = m.MaxEntries()
-		}
-		if err := spec.Maps[name].Compatible(m); err != nil {
-			discard()
-			cfg.Logger.Warn("the pinned programs are of another kind and are replaced; what they had not told is lost", "map", name, "error", err)
-			return nil, p.clear()
-		}
-	}
-	p.taken = true
-	return maps, nil
-}
-
-func (p *programs) layoutDir() string { return filepath.Join(p.dir.Name(), layout) }
-
-func (p *programs) clear() error { return removeAll(p.layoutDir()) }
-
-// removeAll unpins everything in a directory, links first.
-func removeAll(dir string) error {
-	names, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, n := range names {
-		if err := os.RemoveAll(filepath.Join(dir, n.Name())); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-const linksPrefix = "links-" // a BPF filesystem allows no dots
-
-// pin lets maps and links outlive this process.
-func (p *programs) pin(generation uint32) error {
-	dir := p.layoutDir()
-	links := filepath.Join(dir, linksPrefix+strconv.FormatUint(uint64(generation), 10))
-	if err := os.RemoveAll(links); err != nil {
-		return err
-	}
-	if err := os.Mkdir(links, 0o700); err != nil {
-		return fmt.Errorf("pin: %w", err)
-	}
-	for i, l := range p.links {
-		if err := l.Pin(filepath.Join(links, strconv.Itoa(i))); err != nil {
-			return fmt.Errorf("pin: %w", err)
-		}
-	}
-	if p.taken {
-		return nil
-	}
-	for name, m := range map[string]*ebpf.Map{
-		"control": p.Control, "counts": p.Counts, "excluded": p.Excluded, "leaderless": p.Leaderless,
-		"places": p.Places, "processes": p.Processes, "ring": p.Ring, "runs": p.Runs, "told": p.Told,
-	} {
-		if err := m.Pin(filepath.Join(dir, name)); err != nil {
-			return fmt.Errorf("pin %s: %w", name, err)
-		}
-	}
-	return nil
-}
-
-// unpinOthers ends the programs that worked before, those of other layouts too.
-func (p *programs) unpinOthers(generation uint32) error {
-	keep := linksPrefix + strconv.FormatUint(uint64(generation), 10)
-	names, err := os.ReadDir(p.layoutDir())
-	if err != nil {
-		return err
-	}
-	for _, n := range names {
-		if strings.HasPrefix(n.Name(), linksPrefix) && n.Name() != keep {
-			if err := os.RemoveAll(filepath.Join(p.layoutDir(), n.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	layouts, err := os.ReadDir(p.dir.Name())
-	if err != nil {
-		return err
-	}
-	for _, n := range layouts {
-		if n.Name() != layout {
-			if err := os.RemoveAll(filepath.Join(p.dir.Name(), n.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// Detach ends what an earlier daemon left pinned in a directory. It says
-// whether there was anything, and fails while a daemon runs there.
-func Detach(dir string) (bool, error) {
-	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		return false, nil
-	}
-	f, err := lockDir(dir)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	return true, os.RemoveAll(dir)
+	return now, nil
 }

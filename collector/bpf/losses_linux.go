@@ -1,8 +1,6 @@
 package bpf
 
 import (
-	"github.com/cilium/ebpf"
-
 	"procmon"
 )
 
@@ -43,7 +41,7 @@ func (s *Source) tellLosses(at procmon.BootNS, emit func(*procmon.Event)) (dropp
 			}
 		}
 	}
-	for i, p := range []*ebpf.Program{s.progs.OnExec, s.progs.OnFork, s.progs.OnExit, s.progs.OnFree} {
+	for i, p := range s.progs.hooks {
 		stats, err := p.Stats()
 		if err != nil {
 			continue // before Linux 5.12

@@ -377,6 +377,7 @@ func (s *Source) sweep(emit func(*procmon.Event)) error {
 			s.over(*id, procmon.BootNS(r.Last), &o, s.known(id, r), emit)
 		case r.Alive == 0:
 			s.expect(*id, at, false)
+			emit(&procmon.Event{Kind: procmon.EventExited, Time: procmon.BootNS(r.Last), Run: id.id()})
 		}
 	})
 }
