@@ -36,6 +36,7 @@ type Event struct {
 	Run   RunID              // EventExited, EventOver
 	Over  *Over              // EventOver
 	Books map[RunID]struct{} // EventCensus: the runs that are not over; nil: the source keeps no books
+	Asked BootNS             // EventCensus: when Books were asked for; what is over since may be in them or not
 }
 
 // Over is what the books of a run say at its end.

@@ -48,7 +48,9 @@ func (c *Collector) census(ctx context.Context, stages *sync.WaitGroup) {
 		}
 		end := procmon.Event{Kind: procmon.EventCensus, Reader: reader, Time: c.cfg.Clock.Now()}
 		if err == nil && c.books != nil {
+			end.Asked = end.Time
 			end.Books, err = c.books.Runs()
+			end.Time = c.cfg.Clock.Now() // so that what is over meanwhile is told before
 			for _, run := range owners { // of some there may have been no room for books
 				end.Books[run] = struct{}{}
 			}

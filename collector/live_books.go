@@ -181,7 +181,7 @@ func (l *Live) settleBooked(e *procmon.Event) {
 	}
 	known := map[*run]bool{}
 	for id, r := range l.runs {
-		if _, ok := e.Books[id]; ok || r.Process.Run.Exec >= e.Time {
+		if _, ok := e.Books[id]; ok || r.Process.Run.Exec >= e.Asked {
 			known[r] = true
 		}
 	}

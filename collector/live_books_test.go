@@ -179,7 +179,7 @@ func (w *watcher) census() {
 		p.Owner = m.run
 		w.live.Apply(&procmon.Event{Kind: procmon.EventFound, Reader: w.live.CensusReader(), Time: w.k.now, Process: p})
 	}
-	e := procmon.Event{Kind: procmon.EventCensus, Reader: w.live.CensusReader(), Time: w.k.now, Books: map[procmon.RunID]struct{}{}}
+	e := procmon.Event{Kind: procmon.EventCensus, Reader: w.live.CensusReader(), Time: w.k.now, Asked: w.k.now, Books: map[procmon.RunID]struct{}{}}
 	for id, a := range w.k.books {
 		if !a.over {
 			e.Books[id] = struct{}{}
