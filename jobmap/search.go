@@ -85,6 +85,9 @@ func cgroupClaim(lines []procmon.Cgroup, slice string) (best claim, ok bool) {
 	for sch := range schedulers {
 		bestRank, task, taskRank := -1, "", -1
 		for i := range lines {
+			if shallow(lines[i].Path) {
+				continue
+			}
 			c, rank := schedulers[sch].cgroup(lines[i], slice)
 			if c.none() {
 				continue
@@ -108,6 +111,16 @@ func cgroupClaim(lines []procmon.Cgroup, slice string) (best claim, ok bool) {
 		}
 	}
 	return claim{}, false
+}
+
+// shallow says whether a path has one component at most: every scheduler keeps
+// its jobs below a directory of its own, and most lines of cgroup v1 are "/".
+func shallow(path string) bool { return strings.LastIndexByte(path, '/') <= 0 }
+
+// sameLines says whether two processes have their cgroups in common, and the
+// memory that tells them.
+func sameLines(a, b []procmon.Cgroup) bool {
+	return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0]
 }
 
 // titled asks the ancestors' titles, nearest first.
@@ -136,8 +149,14 @@ func (s *search) byAncestor() bool {
 	if c, ok := s.titled(); ok && s.accept(c, procmon.EvidenceAncestor) {
 		return true
 	}
+	var asked []procmon.Cgroup // they name no job
 	for i := range s.p.Ancestors {
-		c, ok := cgroupClaim(s.p.Ancestors[i].Cgroups, s.m.slice)
+		lines := s.p.Ancestors[i].Cgroups
+		if sameLines(lines, asked) {
+			continue
+		}
+		asked = lines
+		c, ok := cgroupClaim(lines, s.m.slice)
 		if !ok {
 			continue
 		}
