@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 )
 
@@ -57,7 +58,7 @@ func (t *txn) perform(work func(*txn) error) (err error) {
 	return err
 }
 
-// stmt prepares each query once in the life of the writer.
+// stmt prepares each question once in the life of the writer.
 func (t *txn) stmt(query string) (*sql.Stmt, error) {
 	if s, ok := t.w.stmts[query]; ok {
 		return s, nil
@@ -69,12 +70,49 @@ func (t *txn) stmt(query string) (*sql.Stmt, error) {
 	return s, err
 }
 
-func (t *txn) exec(query string, args ...any) (sql.Result, error) {
-	s, err := t.stmt(query)
-	if err != nil {
-		return nil, err
+// exec runs a statement on the driver's connection: database/sql would cost as
+// much as the row.
+func (t *txn) exec(query string, args ...any) (res driver.Result, err error) {
+	w := t.w
+	w.args = w.args[:0]
+	for i, a := range args {
+		v, err := valueOf(a)
+		if err != nil {
+			return nil, err
+		}
+		w.args = append(w.args, driver.NamedValue{Ordinal: i + 1, Value: v})
 	}
-	return s.Exec(args...)
+	return res, w.conn.Raw(func(conn any) error {
+		s, ok := w.execs[query]
+		if !ok {
+			prepared, err := conn.(driver.Conn).Prepare(query)
+			if err != nil {
+				return err
+			}
+			s = prepared.(driver.StmtExecContext)
+			w.execs[query] = s
+		}
+		res, err = s.ExecContext(context.Background(), w.args)
+		return err
+	})
+}
+
+// valueOf makes an argument one that drivers take.
+func valueOf(a any) (driver.Value, error) {
+	switch v := a.(type) {
+	case nil, int64, string, []byte:
+		return v, nil
+	case int:
+		return int64(v), nil
+	case int32:
+		return int64(v), nil
+	case sql.NullInt64:
+		if !v.Valid {
+			return nil, nil
+		}
+		return v.Int64, nil
+	}
+	return driver.DefaultParameterConverter.ConvertValue(a)
 }
 
 // change is exec for statements of which the number of changed rows counts.

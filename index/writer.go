@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -36,7 +37,9 @@ type Writer struct {
 
 	mu    sync.Mutex // guards what follows and orders transactions
 	conn  *sql.Conn
-	stmts map[string]*sql.Stmt // of conn, by their text
+	stmts map[string]*sql.Stmt              // of conn, by their text: those that ask
+	execs map[string]driver.StmtExecContext // likewise: those that change something
+	args  []driver.NamedValue               // room for exec
 	cache cache
 	line  []byte // the command line in the making
 	ends  int    // the slot of noteEnds that was written last
@@ -71,12 +74,12 @@ func Open(ctx context.Context, opts Options) (*Writer, error) {
 		"_busy_timeout": {"5000"},
 		"_txlock":       {"immediate"},
 		"_auto_vacuum":  {"incremental"},
-		"_cache_size":   {"-16000"},
+		"_cache_size":   {"-4000"},
 	})
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	w := &Writer{opts: opts, lock: lock, db: openDB(dsn, true), stmts: make(map[string]*sql.Stmt), cache: newCache()}
+	w := &Writer{opts: opts, lock: lock, db: openDB(dsn, true), stmts: make(map[string]*sql.Stmt), execs: make(map[string]driver.StmtExecContext), cache: newCache()}
 	w.db.SetMaxOpenConns(1)
 	if err := w.start(ctx); err != nil {
 		return nil, errors.Join(explain(opts.Path, err), w.db.Close(), lock.Close())
@@ -121,7 +124,10 @@ func (w *Writer) Close() error {
 	for _, s := range w.stmts {
 		errs = append(errs, s.Close())
 	}
-	w.stmts = nil
+	for _, s := range w.execs {
+		errs = append(errs, s.(driver.Stmt).Close())
+	}
+	w.stmts, w.execs = nil, nil
 	return errors.Join(append(errs, w.conn.Close(), w.db.Close(), w.lock.Close())...)
 }
 
