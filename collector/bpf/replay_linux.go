@@ -48,12 +48,12 @@ const placeEvery = 32
 // notePlace keeps where the reader is, when it has come far enough since the
 // last time.
 func (s *Source) notePlace() {
-	at := s.memory.consumer()
-	if at-s.place < s.memory.size/placeEvery {
+	at := counter(s.ring.consumer).Load()
+	if at-s.place < s.ring.size()/placeEvery {
 		return
 	}
 	s.place = at
-	slot := uint32(at/(s.memory.size/placeEvery)) % s.progs.Places.MaxEntries()
+	slot := uint32(at/(s.ring.size()/placeEvery)) % s.progs.Places.MaxEntries()
 	if err := s.progs.Places.Put(slot, at); err != nil {
 		s.cfg.Logger.Error("a place in the ring can't be noted", "error", err)
 	}
@@ -69,10 +69,16 @@ func (s *Source) replay(emit func(*execution)) {
 			places = append(places, at)
 		}
 	}
-	consumer := s.memory.consumer()
-	from := oldest(places, consumer, s.memory.producer(), s.memory.size)
+	memory, err := mapRing(s.progs.Ring.FD(), s.ring.size())
+	if err != nil {
+		s.cfg.Logger.Error("what an earlier daemon read can't be read again", "error", err)
+		return
+	}
+	defer memory.close()
+	consumer := memory.consumer()
+	from := oldest(places, consumer, memory.producer(), memory.size)
 	s.place = consumer
-	walkRing(s.memory.data(), s.memory.size, from, consumer, func(at uint64, record []byte) bool {
+	walkRing(memory.data(), memory.size, from, consumer, func(at uint64, record []byte) bool {
 		head, _, ok := take[captureHead](record)
 		if !ok || head.Kind != kindExec {
 			return ok
@@ -82,7 +88,7 @@ func (s *Source) replay(emit func(*execution)) {
 			return true // recorded, and forgotten
 		}
 		b := bytes.Clone(record)
-		if s.memory.producer()-at > s.memory.size {
+		if memory.producer()-at > memory.size {
 			return true // written over meanwhile
 		}
 		if x, err := s.decoder.exec(b); err == nil {

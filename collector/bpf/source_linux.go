@@ -7,9 +7,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/cilium/ebpf/ringbuf"
-	"golang.org/x/sys/unix"
-
 	"procmon"
 )
 
@@ -17,12 +14,10 @@ import (
 type Source struct {
 	cfg     Config
 	progs   *programs
-	ring    *ringbuf.Reader
-	memory  *ringMemory
+	ring    *ring
 	place   uint64 // in the ring, noted last
 	decoder *decoder
-	epoll   int
-	stop    int // eventfd that ends a wait
+	woken   *os.File // the ring's descriptor, to wait for the programs' wake-ups
 
 	exited   []waiting                 // runs whose processes have exited, oldest first
 	unreaped map[captureRunId]struct{} // of those, the ones that are not over
@@ -39,7 +34,7 @@ type waiting struct {
 
 // Open loads the programs. It fails with ErrUnavailable where the kernel can't.
 func Open(cfg Config) (*Source, error) {
-	s := &Source{cfg: cfg, epoll: -1, stop: -1, unreaped: map[captureRunId]struct{}{}, books: newBooks()}
+	s := &Source{cfg: cfg, unreaped: map[captureRunId]struct{}{}, books: newBooks()}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -52,24 +47,11 @@ func (s *Source) open() (err error) {
 		s.progs = nil
 		return err
 	}
-	if s.ring, err = ringbuf.NewReader(s.progs.Ring); err != nil {
-		return fmt.Errorf("ring: %w", err)
-	}
-	if s.memory, err = mapRing(s.progs.Ring.FD(), uint64(s.progs.Ring.MaxEntries())); err != nil {
+	if s.ring, err = openRing(s.progs.Ring.FD(), int(s.progs.Ring.MaxEntries())); err != nil {
 		return err
 	}
-	if s.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
-		return fmt.Errorf("epoll: %w", err)
-	}
-	if s.stop, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
-		return fmt.Errorf("eventfd: %w", err)
-	}
-	// Edge triggered: what waits in the ring does not end the next wait, a new
-	// wake-up of the programs does.
-	for fd, events := range map[int]uint32{s.progs.Ring.FD(): unix.EPOLLIN | unix.EPOLLET, s.stop: unix.EPOLLIN} {
-		if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)}); err != nil {
-			return fmt.Errorf("epoll: %w", err)
-		}
+	if s.woken, err = pollable(s.progs.Ring.FD()); err != nil {
+		return err
 	}
 	s.losses = tally{since: s.cfg.Clock.Now()}
 	return nil
@@ -94,15 +76,10 @@ func (s *Source) Finals() bool { return false }
 func (s *Source) Close() error {
 	var errs []error
 	if s.ring != nil {
-		errs = append(errs, s.ring.Close())
+		errs = append(errs, s.ring.close())
 	}
-	if s.memory != nil {
-		s.memory.close()
-	}
-	for _, fd := range []int{s.epoll, s.stop} {
-		if fd >= 0 {
-			errs = append(errs, unix.Close(fd))
-		}
+	if s.woken != nil {
+		errs = append(errs, s.woken.Close())
 	}
 	if s.progs != nil {
 		errs = append(errs, s.progs.close())
@@ -114,25 +91,25 @@ const (
 	linger    = 50 * time.Millisecond // while more comes, so that it comes in batches
 	idle      = time.Second
 	reapTime  = 2 * procmon.BootNS(time.Second)       // what a parent has for reaping, before a run is told without
+	markEvery = 512                                   // records: so that those of a full ring need not all be held
 	markSlack = 20 * procmon.BootNS(time.Millisecond) // how much older than its place in the ring a record's time may be
 )
 
 // Run reads the ring until ctx ends.
 func (s *Source) Run(ctx context.Context, emit func(*procmon.Event)) error {
-	defer context.AfterFunc(ctx, func() {
-		one := [8]byte{1}
-		_, _ = unix.Write(s.stop, one[:])
-	})()
+	defer context.AfterFunc(ctx, func() { _ = s.woken.SetReadDeadline(time.Unix(1, 0)) })()
 	if err := s.catchUp(emit); err != nil {
 		return err
 	}
 	for {
-		woken, err := s.wait(idle)
+		// On whole seconds, as others wake up then too.
+		now := time.Now()
+		woken, err := s.wait(ctx, now.Truncate(idle).Add(idle).Sub(now), 1)
 		if err != nil {
 			return err
 		}
 		if woken && ctx.Err() == nil {
-			if _, err := s.wait(linger); err != nil { // ended early when a quarter of the ring is full
+			if _, err := s.wait(ctx, linger, s.ring.size()/4); err != nil { // the programs wake it then
 				return err
 			}
 		}
@@ -145,22 +122,35 @@ func (s *Source) Run(ctx context.Context, emit func(*procmon.Event)) error {
 	}
 }
 
-// wait returns when the programs wake it, the source is to stop, or time is up.
-func (s *Source) wait(d time.Duration) (woken bool, err error) {
-	var events [2]unix.EpollEvent
-	n, err := unix.EpollWait(s.epoll, events[:], int(d.Milliseconds()))
-	if err != nil && !errors.Is(err, unix.EINTR) {
+// wait returns when the programs wake it, when some bytes wait already, when the
+// source is to stop, or when time is up.
+func (s *Source) wait(ctx context.Context, d time.Duration, some uint64) (woken bool, err error) {
+	if err := s.woken.SetReadDeadline(time.Now().Add(d)); err != nil {
 		return false, fmt.Errorf("ring: %w", err)
 	}
-	return n > 0, nil
+	if ctx.Err() != nil { // its deadline may have been the one before
+		return true, nil
+	}
+	conn, err := s.woken.SyscallConn()
+	if err != nil {
+		return false, fmt.Errorf("ring: %w", err)
+	}
+	asked := false // once it waits, only a new wake-up ends that
+	err = conn.Read(func(uintptr) bool {
+		done := asked || s.ring.waiting() >= some
+		asked = true
+		return done
+	})
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false, fmt.Errorf("ring: %w", err)
+	}
+	return err == nil, nil
 }
 
 // turn hands on what is in the ring, and what is due.
 func (s *Source) turn(emit func(*procmon.Event)) error {
 	at := s.cfg.Clock.Now()
-	if err := s.drain(at, emit); err != nil {
-		return err
-	}
+	s.drain(at, emit)
 	s.notePlace()
 	if s.tellLosses(at, emit) {
 		emit(&procmon.Event{Kind: procmon.EventUntold, Time: at})
@@ -171,30 +161,31 @@ func (s *Source) turn(emit func(*procmon.Event)) error {
 	if err := s.tellExited(at, emit); err != nil {
 		return err
 	}
-	emit(&procmon.Event{Kind: procmon.EventMark, Time: at - min(at, markSlack)})
+	s.mark(at, emit)
 	return nil
 }
 
-// drain hands on every record that is in the ring.
-func (s *Source) drain(at procmon.BootNS, emit func(*procmon.Event)) error {
-	wall := s.cfg.Clock.Wall(at)
-	return s.records(func(b []byte) { s.hand(b, at, wall, emit) })
+// mark says that all is handed on that came into the ring before a time.
+func (s *Source) mark(at procmon.BootNS, emit func(*procmon.Event)) {
+	emit(&procmon.Event{Kind: procmon.EventMark, Time: at - min(at, markSlack)})
 }
 
-func (s *Source) records(f func([]byte)) error {
-	s.ring.SetDeadline(time.Unix(1, 0)) // what is there, and no waiting
-	var rec ringbuf.Record
-	for {
-		err := s.ring.ReadInto(&rec)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil
+// drain hands on every record that is in the ring.
+func (s *Source) drain(at procmon.BootNS, emit func(*procmon.Event)) {
+	wall := s.cfg.Clock.Wall(at)
+	n := 0
+	s.ring.each(func(b []byte) {
+		s.hand(b, at, wall, emit)
+		if n++; n%markEvery == 0 {
+			if head, _, ok := take[captureHead](b); ok {
+				s.mark(procmon.BootNS(head.Time), emit)
+			}
 		}
-		if err != nil {
-			return fmt.Errorf("ring: %w", err)
-		}
-		f(rec.RawSample)
-	}
+	})
 }
+
+// CanWait says whether at least a quarter of the ring is free.
+func (s *Source) CanWait() bool { return s.ring.waiting() <= s.ring.size()/4*3 }
 
 // hand turns one record into events.
 func (s *Source) hand(b []byte, at procmon.BootNS, wall time.Time, emit func(*procmon.Event)) {
@@ -341,7 +332,7 @@ func (s *Source) catchUp(emit func(*procmon.Event)) error {
 	}
 	var overs []ended
 	s.replay(func(x *execution) { s.exec(x, at, wall, emit) })
-	err := s.records(func(b []byte) {
+	s.ring.each(func(b []byte) {
 		head, rest, _ := take[captureHead](b)
 		switch head.Kind {
 		case kindExec:
@@ -354,9 +345,6 @@ func (s *Source) catchUp(emit func(*procmon.Event)) error {
 			}
 		}
 	})
-	if err != nil {
-		return err
-	}
 	if err := s.sweep(emit); err != nil {
 		return err
 	}
