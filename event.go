@@ -29,7 +29,7 @@ type Event struct {
 	Wait    uint32    // EventExit: as wait(2) has it
 	Used    Counters  // EventFinal: over the whole life of Proc
 	UID     uint32    // EventFinal: real user id
-	Process *Process  // EventExec, EventFound; never written to again
+	Process *Process  // EventExec, EventFound; the source does not write to it again
 	Loss    *Loss     // EventLost
 
 	// Of sources that keep the books of runs themselves.

@@ -82,6 +82,12 @@ func (m *Mapper) Close() error {
 	return errors.Join(m.rpm.close(), m.files.close())
 }
 
+// Known gives an answer that is remembered. It reads no file.
+func (m *Mapper) Known(p *procmon.Process) (app procmon.Application, ok bool) {
+	s := newSubject(m.catalog, p, m.config.MountNS)
+	return m.cache.get(m.cache.key(s), m.config.Now())
+}
+
 // Identify says which application a process is. When ctx ends while files are
 // read, the answer is what was found by then, and is not remembered.
 func (m *Mapper) Identify(ctx context.Context, p *procmon.Process) procmon.Application {

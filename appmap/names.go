@@ -32,7 +32,8 @@ type exeRule struct {
 	site  bool           // a rule of the site: built-in ones don't make it ambiguous
 }
 
-// catalog is all rules, compiled. It is not changed after it was built.
+// catalog is all rules, compiled. It is not changed after it was built, but for
+// what it remembers.
 type catalog struct {
 	version  string
 	entries  []*entry
@@ -45,6 +46,7 @@ type catalog struct {
 	layout   words
 	packing  packaging
 	sections map[string]bool
+	matched  matches
 }
 
 type pkgGlob struct {
@@ -79,6 +81,15 @@ func fold(s string) string {
 // executable looks a program's base name up: literal names before patterns.
 // A name that several applications have tells their common kind only.
 func (c *catalog) executable(base string) (match, bool) {
+	if r, ok := c.matched.get(base); ok {
+		return r.match, r.ok
+	}
+	m, ok := c.matchName(base)
+	c.matched.put(base, matchResult{m, ok})
+	return m, ok
+}
+
+func (c *catalog) matchName(base string) (match, bool) {
 	if rules := c.literals[base]; len(rules) > 0 {
 		m := match{entry: rules[0].entry, kind: rules[0].kind}
 		for _, r := range rules[1:] {

@@ -21,7 +21,8 @@ const maxEnv = 1024
 type subject struct {
 	uid     uint32 // whose permissions decide what can be read
 	exe     string // absolute, or empty when it is no file
-	argv    []string
+	process *procmon.Process
+	argv    []string // of the program, by args; nil: not taken apart yet
 	cwd     string
 	env     environ
 	image   string
@@ -37,7 +38,7 @@ type subject struct {
 // newSubject takes from a process what naming needs. It reads nothing.
 func newSubject(c *catalog, p *procmon.Process, hostNS uint64) *subject {
 	exe, deleted := strings.CutSuffix(p.Exe, " (deleted)")
-	s := &subject{uid: p.UID, exe: exe, argv: p.Argv(), cwd: p.Cwd, deleted: deleted || p.ExeDeleted}
+	s := &subject{uid: p.UID, exe: exe, process: p, cwd: p.Cwd, deleted: deleted || p.ExeDeleted}
 	for name, value := range p.Environ() {
 		if wanted(name) && len(s.env.names) < maxEnv {
 			s.env.names = append(s.env.names, name)
@@ -74,7 +75,7 @@ func (s *subject) invocation(c *catalog) {
 	if e.script == nil || !runs(s.rule.kind) {
 		return
 	}
-	s.inv = invoked(e.script, s.argv)
+	s.inv = invoked(e.script, s.args())
 	s.script = s.inv.value
 	switch s.inv.what {
 	case runsFile, runsJar:
@@ -94,8 +95,8 @@ func runs(k procmon.AppKind) bool {
 // name it was called by, since a virtual environment's is a symbolic link.
 func (s *subject) prefix() string {
 	file := s.exe
-	if len(s.argv) > 0 && cleanPath(s.argv[0]) {
-		file = s.argv[0]
+	if argv := s.args(); len(argv) > 0 && cleanPath(argv[0]) {
+		file = argv[0]
 	}
 	root, ok := strings.CutSuffix(path.Dir(file), "/bin")
 	if !ok {
@@ -125,8 +126,9 @@ func (s *subject) unload() {
 	if !strings.HasPrefix(b, "ld-") || !strings.Contains(b, ".so") {
 		return
 	}
-	for i := 1; i < len(s.argv); i++ {
-		a := s.argv[i]
+	argv := s.args()
+	for i := 1; i < len(argv); i++ {
+		a := argv[i]
 		if loaderValues[a] {
 			i++
 			continue
@@ -135,16 +137,25 @@ func (s *subject) unload() {
 			continue
 		}
 		if file := resolve(s.cwd, a); file != "" && strings.Contains(a, "/") {
-			s.exe, s.argv = file, s.argv[i:]
+			s.exe, s.argv = file, argv[i:]
 		}
 		return
 	}
 }
 
+// args is the program's command line, which most names don't depend on.
+func (s *subject) args() []string {
+	if s.argv == nil {
+		s.argv = s.process.Argv()
+	}
+	return s.argv
+}
+
 // argv0 is the base name that the program was called by.
 func (s *subject) argv0() string {
-	if len(s.argv) == 0 {
+	argv := s.args()
+	if len(argv) == 0 {
 		return ""
 	}
-	return strings.TrimPrefix(path.Base(s.argv[0]), "-")
+	return strings.TrimPrefix(path.Base(argv[0]), "-")
 }

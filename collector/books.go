@@ -24,6 +24,9 @@ type Books interface {
 	// Forget is told of runs that are over and recorded. It may be called at any
 	// time, by any goroutine.
 	Forget(ids []procmon.RunID)
+	// CanWait says whether there is room for more events before those that were
+	// not handed on yet. It is called from within emit.
+	CanWait() bool
 	// Owners gives the run to which each live process belongs.
 	Owners() (map[procmon.ProcessID]procmon.RunID, error)
 	// Runs gives the runs that are not over.

@@ -106,7 +106,7 @@ func (c *Collector) tellChecks(measured []*check, at procmon.BootNS) {
 		}
 		run := r.Run
 		run.Usage = soFar(m.usage, r.Usage)
-		p := &pending{run: run, name: r.name, phase: procmon.Checkpoint, boot: c.cfg.Boot, at: timeOf(r, at)}
+		p := &pending{run: &run, name: r.name, phase: procmon.Checkpoint, boot: c.cfg.Boot, at: timeOf(r, at)}
 		if !c.naming.offer(p) { // it can wait for room; what ends can't
 			c.checks.next = 0
 			return

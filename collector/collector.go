@@ -26,7 +26,7 @@ type Config struct {
 	Clock      Clock
 	Jobs       JobMapper
 	Identifier Identifier
-	UserName   func(uid uint32) string // may be slow; "" for no such user
+	Users      Users
 	Sinks      []SinkConfig
 	Store      Store
 	JobEnds    JobEnds
@@ -116,7 +116,7 @@ func (c *Collector) Run(ctx context.Context, drain time.Duration) error {
 	sourceCtx, stopSource := context.WithCancel(ctx)
 	defer stopSource()
 	failed := make(chan error, 1)
-	stages.Go(func() { failed <- c.cfg.Source.Run(sourceCtx, c.emit) })
+	stages.Go(func() { failed <- c.cfg.Source.Run(sourceCtx, c.emitter(ctx, drain)) })
 	c.census(sourceCtx, &stages)
 	if c.cfg.JobEnds != nil {
 		stages.Go(func() { c.watchJobs(sourceCtx) })
@@ -167,7 +167,7 @@ func (c *Collector) resume(ctx context.Context) error {
 		if others[i].Booked != (procmon.Usage{}) {
 			r.Usage = atLeast(&others[i].Booked, r.Usage)
 		}
-		c.naming.put(&pending{run: r, name: c.naming.ask(r.Process), phase: endPhase(!others[i].Silent), boot: r.Process.Boot, at: now})
+		c.naming.put(&pending{run: &r, name: c.naming.ask(r.Process), phase: endPhase(!others[i].Silent), boot: r.Process.Boot, at: now})
 	}
 	if !seen.IsZero() && (c.books == nil || !c.books.Continues()) {
 		c.losses.add(procmon.Loss{CPU: -1, From: seen, To: now, Reason: procmon.LossStopped, Where: c.cfg.Capture})
@@ -175,26 +175,8 @@ func (c *Collector) resume(ctx context.Context) error {
 	return nil
 }
 
-// emit is called by the source. It never waits.
-func (c *Collector) emit(e *procmon.Event) {
-	cost := 256
-	if p := e.Process; p != nil {
-		cost += 1024 + len(p.Args) + len(p.Env)
-	}
-	// Marks carry no run: a later one says the same.
-	if c.events.Push(*e, cost) || e.Kind == procmon.EventMark {
-		return
-	}
-	c.unseen.Store(true)
-	if e.Kind == procmon.EventLost {
-		c.losses.add(*e.Loss)
-		return
-	}
-	c.losses.count(procmon.LossQueue, c.cfg.Capture, -1, 1, c.cfg.Clock.Wall(e.Time))
-}
-
 func (c *Collector) loop(ctx, sourceCtx context.Context, failed <-chan error, stages *sync.WaitGroup) error {
-	tick := time.NewTicker(time.Second)
+	tick := secondTimer()
 	defer tick.Stop()
 	saved, hour := time.Now(), time.Now()
 	var buf []procmon.Event
@@ -214,6 +196,7 @@ func (c *Collector) loop(ctx, sourceCtx context.Context, failed <-chan error, st
 			c.apply(buf)
 			clear(buf)
 		case now := <-tick.C:
+			tick.Reset(toSecond())
 			c.tell(now)
 			c.checkpoint(sourceCtx, stages)
 			if c.kept != nil {
@@ -286,7 +269,7 @@ func (c *Collector) take(changes []Change) {
 		if r.name == nil || r.name.skipped.Load() {
 			r.name = c.naming.ask(r.Process)
 		}
-		c.naming.put(&pending{run: r.Run, name: r.name, phase: endPhase(r.startSent), boot: c.cfg.Boot, at: r.End, receipt: c.receipt(r)})
+		c.naming.put(&pending{run: &r.Run, name: r.name, phase: endPhase(r.startSent), boot: c.cfg.Boot, at: r.End, receipt: c.receipt(r)})
 	}
 	for _, u := range c.live.Untold() {
 		c.losses.count(procmon.LossRing, c.cfg.Capture, u.CPU, 1, c.cfg.Clock.Wall(u.At))
@@ -339,7 +322,8 @@ func (c *Collector) tell(now time.Time) {
 		}
 		// Thousands may be due at once, after a start on a full node. They can
 		// wait for room; what ends can't.
-		if sent >= maxStarts || !c.naming.offer(&pending{run: r.Run, name: r.name, phase: procmon.Start, boot: c.cfg.Boot, at: r.Start}) {
+		run := r.Run // it goes on to change
+		if sent >= maxStarts || !c.naming.offer(&pending{run: &run, name: r.name, phase: procmon.Start, boot: c.cfg.Boot, at: r.Start}) {
 			break
 		}
 		r.startSent, r.waiting = true, nil

@@ -60,6 +60,12 @@ func (c *fakeCensus) Scan(_ context.Context, found func(procmon.BootNS, *procmon
 	return nil
 }
 
+// fakeUsers calls every user alice.
+type fakeUsers struct{}
+
+func (fakeUsers) Known(uint32) (string, bool) { return "alice", true }
+func (fakeUsers) Name(uint32) string          { return "alice" }
+
 type fakeJobs struct{}
 
 func (fakeJobs) Job(p *procmon.Process, parent procmon.Job) procmon.Job {
@@ -71,6 +77,10 @@ func (fakeJobs) Job(p *procmon.Process, parent procmon.Job) procmon.Job {
 
 // fakeApps names a process after its exe; "hang" hangs until the test ends.
 type fakeApps struct{ hang chan struct{} }
+
+func (a *fakeApps) Known(*procmon.Process) (procmon.Application, bool) {
+	return procmon.Application{}, false
+}
 
 func (a *fakeApps) Identify(_ context.Context, p *procmon.Process) procmon.Application {
 	if p.Exe == "hang" {
@@ -165,7 +175,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.cfg = Config{
 		Host: "n1", Boot: "b", Capture: "fake", Source: w.source, Census: &fakeCensus{}, Clock: clock,
-		Jobs: fakeJobs{}, Identifier: w.apps, UserName: func(uint32) string { return "alice" },
+		Jobs: fakeJobs{}, Identifier: w.apps, Users: fakeUsers{},
 		Sinks:  []SinkConfig{{Name: "good", Sink: w.sink, Bytes: 1 << 20}, {Name: "slow", Sink: w.slow, Bytes: 20000}},
 		Record: func(p *procmon.Process, _ *procmon.Job) bool { return p.UID != 0 },
 		Person: func(uid uint32) bool { return uid >= 1000 }, StartAfter: 10 * time.Second, QueueBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler),

@@ -16,15 +16,18 @@ import (
 func (c *Collector) finish(stages *sync.WaitGroup, namingDone <-chan struct{}, drain time.Duration) {
 	ended := make(chan struct{})
 	go func() { stages.Wait(); close(ended) }()
-	for done := false; !done; { // stages may still be waiting for a call
+	var buf []procmon.Event
+	for done := false; !done; { // stages may still be waiting for a call, or for room
 		select {
 		case f := <-c.calls:
 			f()
+		case <-c.events.Ready():
+			buf = c.events.Pop(buf[:0], 4096)
+			c.apply(buf)
 		case <-ended:
 			done = true
 		}
 	}
-	var buf []procmon.Event
 	for c.events.Len() > 0 {
 		buf = c.events.Pop(buf[:0], 4096)
 		c.apply(buf)

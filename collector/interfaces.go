@@ -48,10 +48,21 @@ type JobMapper interface {
 	Job(p *procmon.Process, parent procmon.Job) procmon.Job
 }
 
-// Identifier says which application a process is. It may read files; it is
-// given up on after NamingWait.
+// Identifier says which application a process is.
 type Identifier interface {
+	// Known answers at once, from memory, or not at all. It is called by another
+	// goroutine than Identify.
+	Known(p *procmon.Process) (app procmon.Application, ok bool)
+	// Identify may read files; it is given up on after NamingWait.
 	Identify(ctx context.Context, p *procmon.Process) procmon.Application
+}
+
+// Users knows the names of users.
+type Users interface {
+	// Known answers at once, from memory, or not at all.
+	Known(uid uint32) (name string, ok bool)
+	// Name may be slow; "" for no such user.
+	Name(uid uint32) string
 }
 
 // Sink takes records. Write returns nil when they are kept, *procmon.LostError

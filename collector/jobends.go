@@ -14,7 +14,7 @@ const jobGrace = 10 * time.Second
 // its runs are written. Jobs that ended while no collector ran are found the
 // same way.
 func (c *Collector) watchJobs(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
+	tick := secondTimer()
 	defer tick.Stop()
 	since := map[procmon.JobKey]time.Time{}
 	said := "" // the last error, told once
@@ -23,6 +23,7 @@ func (c *Collector) watchJobs(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			tick.Reset(toSecond())
 		}
 		ended, err := c.endedJobs(ctx)
 		if err != nil {

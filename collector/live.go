@@ -31,7 +31,8 @@ type LiveConfig struct {
 type Live struct {
 	cfg   LiveConfig
 	marks []procmon.BootNS // one a reader; the last is the census
-	held  []procmon.Event
+	held  []procmon.Event  // in the order in which they came
+	order []dated          // room for applyUntil
 
 	procs   map[int32]*proc
 	runs    map[procmon.RunID]*run     // with Books: those that go on
@@ -149,23 +150,7 @@ func (l *Live) Advance() []Change {
 	if horizon == never {
 		return l.changes // a source without readers
 	}
-	slices.SortStableFunc(l.held, func(a, b procmon.Event) int {
-		switch {
-		case a.Time < b.Time:
-			return -1
-		case a.Time > b.Time:
-			return 1
-		}
-		return 0
-	})
-	n := 0
-	for n < len(l.held) && l.held[n].Time < horizon {
-		l.apply(&l.held[n])
-		n++
-	}
-	rest := copy(l.held, l.held[n:])
-	clear(l.held[rest:])
-	l.held = l.held[:rest]
+	l.applyUntil(horizon)
 	l.applied = max(l.applied, horizon)
 	l.expire(horizon)
 	return l.changes
@@ -304,6 +289,7 @@ func (l *Live) begin(p *procmon.Process, parent procmon.RunID, parentJob procmon
 		}
 		return nil
 	}
+	p.Ancestors = nearest(p.Ancestors)
 	cost := len(p.Args) + len(p.Env)
 	if l.liveBytes+cost > maxLiveBytes {
 		p = lean(p)
@@ -318,6 +304,15 @@ func (l *Live) begin(p *procmon.Process, parent procmon.RunID, parentJob procmon
 	}
 	l.open(r)
 	return r
+}
+
+// nearest is the process right above: those beyond have told the job, and
+// would be most of what a run holds in memory.
+func nearest(up []procmon.Ancestor) []procmon.Ancestor {
+	if len(up) <= 1 {
+		return up
+	}
+	return []procmon.Ancestor{up[0]}
 }
 
 // maxLiveBytes is what arguments and environments of live runs may hold in

@@ -13,7 +13,7 @@ import (
 type naming struct {
 	process *procmon.Process
 	asked   time.Time
-	done    chan struct{} // closed when app and user are set
+	done    chan struct{} // closed when app and user are set; nil: they were known at once
 	app     procmon.Application
 	user    string
 
@@ -25,8 +25,8 @@ type naming struct {
 
 // pending is a record on its way through naming, in order.
 type pending struct {
-	run     procmon.Run
-	name    *naming // nil: the run has its name
+	run     *procmon.Run // its own: nobody else writes to it
+	name    *naming      // nil: the run has its name
 	phase   procmon.Phase
 	boot    string
 	at      time.Time
@@ -68,6 +68,9 @@ func newNamer(cfg *Config, counts *Counts, losses *lossBook, deliver func(item))
 // ask begins to name a process. It never waits: with too many names asked for
 // already, the process stays unknown.
 func (n *namer) ask(p *procmon.Process) *naming {
+	if name := n.known(p); name != nil {
+		return name
+	}
 	name := &naming{process: p, asked: time.Now(), done: make(chan struct{})}
 	select {
 	case n.asked <- name:
@@ -78,6 +81,23 @@ func (n *namer) ask(p *procmon.Process) *naming {
 		close(name.done)
 	}
 	return name
+}
+
+// known is the name of a process if it is known already.
+func (n *namer) known(p *procmon.Process) *naming {
+	user := ""
+	if p.UID != procmon.NoUID {
+		name, ok := n.cfg.Users.Known(p.UID)
+		if !ok {
+			return nil
+		}
+		user = name
+	}
+	app, ok := n.cfg.Identifier.Known(p)
+	if !ok {
+		return nil
+	}
+	return &naming{app: app, user: user}
 }
 
 // put appends a record, or counts it as lost.
@@ -92,7 +112,7 @@ func (n *namer) put(p *pending) {
 func (n *namer) offer(p *pending) bool {
 	cost := 0
 	if p.barrier == nil {
-		cost = recordCost(&p.run)
+		cost = recordCost(p.run)
 	}
 	return n.records.Push(p, cost)
 }
@@ -152,15 +172,21 @@ func (n *namer) hand(ctx context.Context, p *pending) {
 			n.counts.Unnamed.Add(1)
 		}
 	}
-	n.deliver(item{record: procmon.Record{Time: p.at, Boot: p.boot, Phase: p.phase, Run: &run}, receipt: p.receipt})
+	n.deliver(item{record: procmon.Record{Time: p.at, Boot: p.boot, Phase: p.phase, Run: run}, receipt: p.receipt})
 }
 
 // wait says whether the name came in time.
 func (n *namer) wait(ctx context.Context, name *naming) bool {
+	if name.done == nil {
+		return true
+	}
 	select {
 	case <-name.done:
 		return true
 	default:
+	}
+	if n.records.Cost() >= n.cfg.QueueBytes/4 { // records are worth more than their names
+		return false
 	}
 	timer := time.NewTimer(time.Until(name.asked.Add(n.cfg.NamingWait)))
 	defer timer.Stop()
@@ -215,7 +241,7 @@ func (n *namer) name(ctx context.Context, name *naming) (late bool) {
 	name.app = n.cfg.Identifier.Identify(limited, name.process)
 	cancel()
 	if name.process.UID != procmon.NoUID {
-		name.user = n.cfg.UserName(name.process.UID)
+		name.user = n.cfg.Users.Name(name.process.UID)
 	}
 	close(name.done)
 	n.mu.Lock()

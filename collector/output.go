@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"procmon"
@@ -37,7 +38,9 @@ type output struct {
 	losses  *lossBook
 	logger  *slog.Logger
 	closing chan struct{}
-	failing bool // the last write did not succeed: said once, not at every try
+	failing atomic.Bool  // the last write did not succeed: said once, not at every try
+	writing atomic.Int64 // when the write that goes on began, in ns since made; 0: none does
+	made    time.Time
 
 	abandoned int // records that a stop left behind, when run has returned
 
@@ -46,7 +49,7 @@ type output struct {
 }
 
 func newOutput(cfg SinkConfig, losses *lossBook, logger *slog.Logger) *output {
-	return &output{SinkConfig: cfg, queue: NewQueue[item](cfg.Bytes), losses: losses, logger: logger, closing: make(chan struct{})}
+	return &output{SinkConfig: cfg, queue: NewQueue[item](cfg.Bytes), losses: losses, logger: logger, closing: make(chan struct{}), made: time.Now()}
 }
 
 // push hands an item on, or counts its record as lost to this sink.
@@ -105,6 +108,16 @@ func (o *output) withUntold(batch []procmon.Record) []procmon.Record {
 	batch = append(o.untold, batch...)
 	o.untold = nil
 	return batch
+}
+
+// patience is how long one write may take before the sink counts as not working.
+const patience = 5 * time.Second
+
+// works says whether the sink takes records, be it slowly. One that doesn't must
+// not hold up the others.
+func (o *output) works() bool {
+	began := o.writing.Load()
+	return !o.failing.Load() && (began == 0 || time.Since(o.made)-time.Duration(began) < patience)
 }
 
 // close lets run return once everything is written.
@@ -173,7 +186,7 @@ func (o *output) linger(ctx context.Context) {
 		select {
 		case <-timer.C:
 			return
-		case <-o.queue.Ready():
+		case <-o.queue.Many():
 		case <-o.closing:
 			return
 		case <-ctx.Done():
@@ -196,10 +209,11 @@ func (o *output) write(ctx context.Context, batch []procmon.Record, items []item
 // offer gives a batch to the sink; false: time was up before it was taken.
 func (o *output) offer(ctx context.Context, batch []procmon.Record) bool {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 15*time.Second) {
+		o.writing.Store(max(1, int64(time.Since(o.made))))
 		err := o.Sink.Write(ctx, batch)
+		o.writing.Store(0)
 		if err == nil {
-			if o.failing {
-				o.failing = false
+			if o.failing.CompareAndSwap(true, false) {
 				o.logger.Info("sink works again", "sink", o.Name)
 			}
 			return true
@@ -215,8 +229,7 @@ func (o *output) offer(ctx context.Context, batch []procmon.Record) bool {
 			}
 			return true
 		}
-		if !o.failing {
-			o.failing = true
+		if o.failing.CompareAndSwap(false, true) {
 			o.logger.Error("sink does not take records; they wait", "sink", o.Name, "error", err)
 		}
 		select {

@@ -73,7 +73,7 @@ func measureLoad(ctx context.Context, s *Settings, storm *storm, progress io.Wri
 	count, ready := newLoadCount(storm.tag, uid, source.Name(), loadRuns), make(chan struct{})
 	c := collector.New(collector.Config{
 		Boot: boot, Capture: source.Name(), Source: source, Census: census, Clock: procfs.Clock{}, Jobs: unmapped{}, Identifier: unmapped{},
-		UserName: func(uint32) string { return "" }, Sinks: []collector.SinkConfig{{Name: "load", Sink: count, Bytes: queueBytes}},
+		Users: noNames{}, Sinks: []collector.SinkConfig{{Name: "load", Sink: count, Bytes: queueBytes}},
 		// What was started here counts, whatever the settings say of that user.
 		Record:     func(p *procmon.Process, _ *procmon.Job) bool { return p.UID == uid },
 		Person:     func(u uint32) bool { return u == uid },
@@ -107,9 +107,19 @@ type unmapped struct{}
 
 func (unmapped) Job(*procmon.Process, procmon.Job) procmon.Job { return procmon.Job{} }
 
+func (unmapped) Known(*procmon.Process) (procmon.Application, bool) {
+	return procmon.Application{Kind: procmon.KindUnknown}, true
+}
+
 func (unmapped) Identify(context.Context, *procmon.Process) procmon.Application {
 	return procmon.Application{Kind: procmon.KindUnknown}
 }
+
+// noNames knows no user's name.
+type noNames struct{}
+
+func (noNames) Known(uint32) (string, bool) { return "", true }
+func (noNames) Name(uint32) string          { return "" }
 
 // cpuTime is what this process has used.
 func cpuTime() time.Duration {

@@ -34,15 +34,20 @@ const (
 	userLife = 10 * time.Minute
 )
 
-func (u *userNames) name(uid uint32) string {
-	now := time.Now()
+// Known is a name that was looked up not long ago.
+func (u *userNames) Known(uid uint32) (name string, ok bool) {
 	u.mu.Lock()
+	defer u.mu.Unlock()
 	n, ok := u.known[uid]
-	u.mu.Unlock()
-	if ok && now.Before(n.until) {
-		return n.name
+	return n.name, ok && time.Now().Before(n.until)
+}
+
+// Name looks a name up; "" for no such user.
+func (u *userNames) Name(uid uint32) string {
+	if name, ok := u.Known(uid); ok {
+		return name
 	}
-	n = userName{until: now.Add(userLife)}
+	n := userName{until: time.Now().Add(userLife)}
 	if found, err := user.LookupId(strconv.FormatUint(uint64(uid), 10)); err == nil {
 		n.name = found.Username
 	}
@@ -77,6 +82,11 @@ func (r *reloadable) reload() error {
 		time.AfterFunc(time.Minute, func() { _ = old.Close() })
 	}
 	return nil
+}
+
+// Known asks the memory of the rules in force.
+func (r *reloadable) Known(p *procmon.Process) (procmon.Application, bool) {
+	return r.mapper.Load().Known(p)
 }
 
 // Identify asks the rules in force.

@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -46,16 +44,12 @@ type parts struct {
 // runDaemon collects until ctx ends.
 func runDaemon(ctx context.Context, s *Settings, stderr io.Writer) (err error) {
 	d := &parts{settings: s, logger: slog.New(slog.NewTextHandler(stderr, nil))}
-	// A reader that comes back from waiting for an event must find room to run
-	// at once, whatever the rest of the program does.
-	runtime.GOMAXPROCS(runtime.NumCPU() + 4)
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50) // memory is scarcer on a compute node than this little CPU time
-	}
+	defer tuneMemory()()
 	defer func() { err = errors.Join(err, d.close()) }()
 	if err := d.open(ctx); err != nil {
 		return err
 	}
+	tuneThreads(d.source.Name())
 	ready := make(chan struct{})
 	cfg := d.config()
 	cfg.Ready = func() { close(ready) }
@@ -144,12 +138,11 @@ func (d *parts) openSinks(ctx context.Context) error {
 // config joins the parts.
 func (d *parts) config() collector.Config {
 	s := d.settings
-	users := &userNames{}
 	cfg := collector.Config{
 		Host: d.host, Boot: d.boot, Version: version, Capture: d.source.Name(),
 		Source: d.source, Census: d.census, Clock: procfs.Clock{},
 		Jobs:       jobmap.New(jobmap.Config{Cluster: s.Cluster, Facts: d.jobs, SlurmSlice: s.SlurmSlice}),
-		Identifier: d.apps, UserName: users.name, JobEnds: d.jobs,
+		Identifier: d.apps, Users: &userNames{}, JobEnds: d.jobs,
 		Record: s.records, Person: s.person, StartAfter: time.Duration(s.StartAfter), CheckpointEvery: time.Duration(s.CheckpointEvery),
 		QueueBytes: queueBytes, Logger: d.logger,
 	}
