@@ -107,8 +107,8 @@ func (p *programs) loadHooks(spec *ebpf.CollectionSpec, options *ebpf.Collection
 	return nil
 }
 
-// reuse takes the pinned hooks when they are just those that would be loaded:
-// attaching others beside them could cost the kernel some events.
+// reuse takes the pinned hooks when they are just those that would be loaded: a
+// restart then changes nothing in the kernel.
 func (p *programs) reuse(dir string) bool {
 	var hooks []*ebpf.Program
 	for i, name := range hookNames {

@@ -685,8 +685,9 @@ static long add_thread(__u32 i, void *unused)
 	return 0;
 }
 
-/* What a process has used that exits: in case that it is never seen freed, as
- * when another program is attached to that tracepoint just then. */
+/* What a process has used that exits: in case that it is never seen freed. A
+ * CPU that goes offline or comes back still runs RCU's callbacks, and has its
+ * tracepoints skipped (cpu_online() in include/linux/tracepoint.h). */
 static __always_inline void add_pending(struct process *p, struct task_struct *t, struct counters *c)
 {
 	struct scratch *s = my_scratch();
