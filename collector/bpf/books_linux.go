@@ -19,6 +19,7 @@ type books struct {
 	pending   map[procmon.RunID]captureRunId // found ended at the start
 	told      map[procmon.RunID]captureRunId // over, told, and not yet forgotten
 	forgotten map[procmon.RunID]struct{}     // an earlier daemon recorded them: not to be told again
+	gone      map[procmon.RunID]struct{}     // forgotten since a sweep began, which may have read them before; nil: there is none
 }
 
 func newBooks() books {
@@ -41,11 +42,24 @@ func (b *books) tell(run procmon.RunID, id captureRunId) bool {
 		delete(b.forgotten, run)
 		return false
 	}
+	if _, ok := b.gone[run]; ok {
+		return false
+	}
 	if _, ok := b.told[run]; ok {
 		return false
 	}
 	b.told[run] = id
 	return true
+}
+
+// sweep keeps the runs that are forgotten meanwhile from being told again.
+func (b *books) sweep(goes bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.gone = nil
+	if goes {
+		b.gone = map[procmon.RunID]struct{}{}
+	}
 }
 
 // Continues says whether the programs went on since an earlier daemon: then
@@ -89,6 +103,9 @@ func (s *Source) Forget(ids []procmon.RunID) {
 		if raw, ok := s.books.told[id]; ok {
 			keys = append(keys, raw)
 			delete(s.books.told, id)
+			if s.books.gone != nil {
+				s.books.gone[id] = struct{}{}
+			}
 		}
 	}
 	s.books.mu.Unlock()

@@ -356,6 +356,8 @@ func (s *Source) catchUp(emit func(*procmon.Event)) error {
 
 // sweep goes through the books for what the ring had no room to tell.
 func (s *Source) sweep(emit func(*procmon.Event)) error {
+	s.books.sweep(true)
+	defer s.books.sweep(false)
 	at := s.cfg.Clock.Now()
 	return s.eachRun(func(id *captureRunId, r *captureRun) {
 		switch {
