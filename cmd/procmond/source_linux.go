@@ -76,6 +76,10 @@ func openBPF(s *Settings, boot, pin string, logger *slog.Logger) (source, error)
 	if pin == "off" {
 		pin = ""
 	}
+	// The ring holds what comes while the daemon waits for a CPU, but not for ever.
+	if err := schedule("readers"); err != nil {
+		logger.Warn("priority can't be raised; the ring may fill up under load", "error", err)
+	}
 	env := envFilter()
 	guard := procfs.NewGuard("/proc", env, int(s.ArgsBytes), lookUpLimit)
 	src, err := bpf.Open(bpf.Config{

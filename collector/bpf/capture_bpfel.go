@@ -141,23 +141,20 @@ type captureRunId struct {
 }
 
 type captureScratch struct {
-	_         structs.HostLayout
-	Names     [512]uint64
-	Dentry    uint64
-	Mount     uint64
-	Node      uint64
-	List      uint64
-	Head      uint64
-	Task      uint64
-	Count     uint32
-	Off       uint32
-	Limit     uint32
-	Cut       uint32
-	Ancestors uint32
-	Unused    uint32
-	Sum       captureCounters
-	Exec      captureExecRecord
-	Data      [165376]int8
+	_      structs.HostLayout
+	Names  [512]uint64
+	Dentry uint64
+	Mount  uint64
+	Node   uint64
+	List   uint64
+	Head   uint64
+	Count  uint32
+	Off    uint32
+	Limit  uint32
+	Cut    uint32
+	Sum    captureCounters
+	Exec   captureExecRecord
+	Data   [165376]int8
 }
 
 // Names of all BPF objects in the ELF.

@@ -36,13 +36,11 @@ const volatile __u32 env_max = 64 << 10;
  * on the stack costs the verifier a million steps. */
 struct scratch {
 	__u64 names[MAX_NAMES]; /* the last names of a path, from its end on */
-	__u64 dentry, mount, node, list, head, task;
+	__u64 dentry, mount, node, list, head;
 	__u32 count; /* of names */
 	__u32 off;   /* in data */
 	__u32 limit; /* for off */
 	__u32 cut;
-	__u32 ancestors;
-	__u32 unused;
 	struct counters sum;
 	struct exec_record exec;
 	char data[2 * AREA_MAX + TAIL_ROOM];
@@ -402,6 +400,8 @@ static long put_cgroup(__u32 i, void *unused)
 	link = (void *)(s->list - bpf_core_field_offset(struct cgrp_cset_link, cgrp_link));
 	s->list = (__u64)BPF_CORE_READ(link, cgrp_link.next);
 	c = BPF_CORE_READ(link, cgrp);
+	if ((__u64)c == (__u64)BPF_CORE_READ(c, root) + bpf_core_field_offset(struct cgroup_root, cgrp))
+		return 0;
 	s->node = (__u64)BPF_CORE_READ(c, kn);
 	s->count = 0;
 	bpf_loop(MAX_STEPS, up_cgroup, NULL, 0);
@@ -425,31 +425,28 @@ static long put_cgroup(__u32 i, void *unused)
 	return 0;
 }
 
-static long put_ancestor(__u32 i, void *unused)
+/* Typed pointers all the way: the kernel loads through them without a call. */
+static __always_inline __u32 put_ancestors(struct scratch *s, struct task_struct *t)
 {
-	struct scratch *s = my_scratch();
-	struct task_struct *t;
-	struct ancestor *a;
-	__u32 off;
+	__u64 off = s->off;
+	__u32 n;
 
-	if (!s)
-		return 1;
-	t = (void *)s->task;
-	t = BPF_CORE_READ(t, real_parent, group_leader);
-	off = s->off;
-	if (!t || off >= sizeof(s->data) - 2 * sizeof(*a))
-		return 1;
-	a = (void *)&s->data[off];
-	a->pid = BPF_CORE_READ(t, tgid);
-	if (!a->pid)
-		return 1;
-	a->start = BPF_CORE_READ(t, start_boottime);
-	a->uid = BPF_CORE_READ(t, cred, uid.val);
-	bpf_probe_read_kernel(a->comm, sizeof(a->comm), &t->comm);
-	s->task = (__u64)t;
-	s->off = off + sizeof(*a);
-	s->ancestors++;
-	return 0;
+	for (n = 0; n < MAX_ANCESTORS; n++) {
+		struct ancestor *a;
+
+		t = t->real_parent->group_leader;
+		asm volatile("" : "+r"(off));
+		if (!t->tgid || off > sizeof(s->data) - 2 * sizeof(*a))
+			break;
+		a = (void *)&s->data[off];
+		a->pid = t->tgid;
+		a->start = t->start_boottime;
+		a->uid = t->cred->uid.val;
+		__builtin_memcpy(a->comm, t->comm, sizeof(a->comm));
+		off += sizeof(*a);
+	}
+	s->off = off;
+	return n;
 }
 
 /* Copies one area of the process's memory, its beginning at least; false when
@@ -529,10 +526,7 @@ static __always_inline void put_texts(struct scratch *s, struct task_struct *p)
 	s->list = (__u64)BPF_CORE_READ(p, cgroups, cgrp_links.next);
 	bpf_loop(MAX_HIERARCHIES, put_cgroup, NULL, 0);
 	e->cgroups = s->off - e->cgroups;
-	s->ancestors = 0;
-	s->task = (__u64)p;
-	bpf_loop(MAX_ANCESTORS, put_ancestor, NULL, 0);
-	e->ancestors = s->ancestors;
+	e->ancestors = put_ancestors(s, p);
 }
 
 /* What the process was in until now: with its leader, or, when another of its

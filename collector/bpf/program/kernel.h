@@ -179,13 +179,16 @@ struct kernfs_node___before_6_15 {
 	struct kernfs_node *parent;
 };
 
-struct cgroup_root {
-	int hierarchy_id;
-};
+struct cgroup_root;
 
 struct cgroup {
 	struct kernfs_node *kn;
 	struct cgroup_root *root;
+};
+
+struct cgroup_root {
+	int hierarchy_id;
+	struct cgroup cgrp;
 };
 
 struct css_set {
