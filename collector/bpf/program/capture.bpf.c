@@ -737,6 +737,10 @@ int BPF_PROG(on_exit, struct task_struct *t)
 		p->exited = 1;
 		p->pending = used;
 		move(&r->pending, &used, 1);
+		if (p->rss > r->used.rss) {
+			r->used.rss = p->rss;
+			r->flags &= ~RUN_RSS_BOUND;
+		}
 		r->alive--;
 		r->last = at;
 		if (p->first) {
