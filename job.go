@@ -63,16 +63,16 @@ func (f JobField) String() string { return jobFieldNames[f] }
 // Job is the batch job that a process ran in. The zero Job means that it ran
 // in none. Empty fields are not known. Job is comparable.
 type Job struct {
-	Scheduler string // "slurm", "openpbs", "torque"
+	Scheduler string // "slurm", "openpbs", "torque", "gridengine", "lsf", "htcondor", "flux"
 	Cluster   string
-	ID        string // as users say it: "9", "4_5", "9+1", "2[3].server"
-	RawID     string // as the scheduler counts it: "9", "1.server"
+	ID        string // as users say it: "9", "4_5", "9+1", "2[3].server", "7.2", "fTE9HHdZvi3"
+	RawID     string // as the scheduler counts it: "9", "1.server", "schedd#12.3#1700000000"
 	SLUID     string // Slurm 26.05's directory name, "s" and 13 base32 digits
 	ArrayJob  string // id of the array, raw
 	ArrayTask string // index in the array
 	HetJob    string // raw id of the heterogeneous job's leader
 	HetOffset string // component of the heterogeneous job
-	Step      string // "batch", "extern", "interactive", "0", "0+1"
+	Step      string // "batch", "extern", "interactive", "0", "0+1"; of HTCondor the slot, of Flux the job inside the job
 	Task      string // task number in the step, as the cgroup or environment has it
 	User      string // the job's owner
 	UID       uint32 // the job's owner; meaningful when JobUser has evidence

@@ -17,9 +17,7 @@ func TestCgroupClaim(t *testing.T) {
 	const sluid = "sE7DM81482K400"
 	slurm := func(id, step, task string) claim { return claim{rawID: id, step: step, task: task} }
 	owned := func(c claim) claim { c.uid, c.hasUID = 1001, true; return c }
-	pbs := func(sch int, id, array, index string) claim {
-		return claim{scheduler: sch, rawID: id, array: array, index: index}
-	}
+	pbs := func(sch int, id string) claim { return claim{scheduler: sch, rawID: id} }
 	for _, tt := range []struct {
 		name, controllers, path, slice string
 		want                           claim
@@ -70,26 +68,27 @@ func TestCgroupClaim(t *testing.T) {
 		{"empty", v1, "", "", claim{}},
 		{"spaces", v2, "/system.slice/a b slurmstepd.scope/job_13", "", claim{}},
 
-		{"openpbs", "memory", "/pbs_jobs.service/jobid/1.pbsvm", "", pbs(1, "1.pbsvm", "", "")},
-		{"openpbs array", "memory", "/pbs_jobs.service/jobid/2[3].pbsvm", "", pbs(1, "2[3].pbsvm", "2", "3")},
-		{"openpbs nested", "memory", "/pbs_jobs.service/jobid/1.pbsvm/99.pbsvm", "", pbs(1, "1.pbsvm", "", "")},
-		{"openpbs 19", "memory", `/pbspro.slice/pbspro-2\x5b3\x5d.pbs\x2dvm.slice`, "", pbs(1, "2[3].pbs-vm", "2", "3")},
+		{"openpbs", "memory", "/pbs_jobs.service/jobid/1.pbsvm", "", pbs(1, "1.pbsvm")},
+		{"openpbs array", "memory", "/pbs_jobs.service/jobid/2[3].pbsvm", "", pbs(1, "2[3].pbsvm")},
+		{"openpbs nested", "memory", "/pbs_jobs.service/jobid/1.pbsvm/99.pbsvm", "", pbs(1, "1.pbsvm")},
+		{"openpbs 19", "memory", `/pbspro.slice/pbspro-2\x5b3\x5d.pbs\x2dvm.slice`, "", pbs(1, "2[3].pbs-vm")},
 		{"openpbs 19 broken escape", "memory", `/pbspro.slice/pbspro-2\x5.slice`, "", claim{}},
-		{"openpbs 19 capital escape", "memory", `/pbspro.slice/pbspro-2\x5B3\x5D.a.slice`, "", pbs(1, "2[3].a", "2", "3")},
+		{"openpbs 19 capital escape", "memory", `/pbspro.slice/pbspro-2\x5B3\x5D.a.slice`, "", pbs(1, "2[3].a")},
 		{"openpbs 19 without its slice", "memory", "/pbspro.slice/pbspro-1.a", "", claim{}},
-		{"openpbs on v2", v2, "/pbs_jobs.service/jobid/1.pbsvm", "", pbs(1, "1.pbsvm", "", "")},
-		{"openpbs 18", "memory", "/pbspro/7.host.example.org", "", pbs(1, "7.host.example.org", "", "")},
+		{"openpbs on v2", v2, "/pbs_jobs.service/jobid/1.pbsvm", "", pbs(1, "1.pbsvm")},
+		{"openpbs 18", "memory", "/pbspro/7.host.example.org", "", pbs(1, "7.host.example.org")},
 		{"openpbs no id", "memory", "/pbs_jobs.service/jobid/x", "", claim{}},
 		{"openpbs below a user's", "memory", "/user.slice/pbs_jobs.service/jobid/1.pbsvm", "", claim{}},
-		{"torque", "cpuset", "/torque/12.head", "", pbs(2, "12.head", "", "")},
-		{"torque task", "memory", "/torque/12[4].head/R0.t1", "", pbs(2, "12[4].head", "12", "4")},
+		{"torque", "cpuset", "/torque/12.head", "", pbs(2, "12.head")},
+		{"torque task", "memory", "/torque/12[4].head/R0.t1", "", pbs(2, "12[4].head")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			line := procmon.Cgroup{Controllers: tt.controllers, Path: tt.path}
 			if tt.controllers != v2 {
 				line.Hierarchy = 4
 			}
-			got, ok := cgroupClaim([]procmon.Cgroup{line}, slicePath(tt.slice))
+			at := siteRules{slice: slicePath(tt.slice), minUID: 1000}
+			got, _, ok := at.claim([]procmon.Cgroup{line})
 			if d := cmp.Diff(tt.want, got, cmp.AllowUnexported(claim{})); d != "" || ok != !tt.want.none() {
 				t.Errorf("claim of %s (-want +got):\n%s", tt.path, d)
 			}

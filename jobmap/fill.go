@@ -43,7 +43,7 @@ func (s *search) fillFacts() {
 		return
 	}
 	const by = procmon.EvidenceFacts
-	if j.SLUID != "" && f.id != "" {
+	if (s.claim.sluid != "" || s.claim.ad) && f.id != "" {
 		if j.RawID != "" && j.RawID != f.id {
 			s.conflict("ancestor", j.RawID)
 		}
@@ -67,7 +67,8 @@ func (s *search) fillFacts() {
 // is of another one.
 func (s *search) fillEnviron() {
 	j := &s.job
-	s.env = schedulers[s.claim.scheduler].environ(s.p.Env, j.RawID)
+	sch := &schedulers[s.claim.scheduler]
+	s.env = sch.environOf(s.p.Env, j.RawID)
 	e := &s.env
 	if len(e.id) == 0 || !s.agrees() {
 		s.env = envClaim{}
@@ -78,9 +79,10 @@ func (s *search) fillEnviron() {
 	if j.RawID == "" && !e.hetMember && len(e.hetLeader) == 0 {
 		s.set(&j.RawID, procmon.JobRawID, text(e.id, pa.RawID), by)
 	}
-	if j.Step == "" && schedulers[s.claim.scheduler].title != nil {
-		s.set(&j.Step, procmon.JobStep, slurmStep(text(e.step, pa.Step)), by)
+	if extends(e.id, j.RawID) { // the task of an array that other evidence does not tell
+		j.RawID, j.By[procmon.JobRawID] = text(e.id, pa.RawID), by
 	}
+	s.set(&j.Step, procmon.JobStep, sch.stepName(text(e.step, pa.Step)), by)
 	if j.Step != stepExtern {
 		s.set(&j.Task, procmon.JobTask, text(e.task, pa.Task), by)
 	}
@@ -110,7 +112,7 @@ func (s *search) agrees() bool {
 		return len(e.sluid) > 0 // it names the directory that root made
 	}
 	switch {
-	case string(e.id) == j.RawID:
+	case string(e.id) == j.RawID, extends(e.id, j.RawID), extends(j.RawID, text(e.id, "")):
 		return true
 	case e.hetMember && string(e.hetLeader) == string(e.id):
 		return true
@@ -129,6 +131,9 @@ func (s *search) inherit() {
 	}
 	if j.RawID == "" && j.SLUID == pa.SLUID {
 		s.set(&j.RawID, procmon.JobRawID, pa.RawID, pa.By[procmon.JobRawID])
+	}
+	if extends(pa.RawID, j.RawID) {
+		j.RawID, j.By[procmon.JobRawID] = pa.RawID, pa.By[procmon.JobRawID]
 	}
 	if j.RawID != pa.RawID || j.SLUID != "" && pa.SLUID != "" && j.SLUID != pa.SLUID {
 		return
@@ -158,8 +163,8 @@ func (s *search) name() {
 	by := j.By[procmon.JobRawID]
 	sameParent := !pa.None() && pa.Scheduler == j.Scheduler && pa.RawID == j.RawID
 	switch {
-	case s.claim.array != "" || j.Scheduler != "slurm" && j.RawID != "":
-		s.namePBS(sameParent)
+	case schedulers[s.claim.scheduler].parts != nil:
+		s.nameParts(sameParent)
 		return
 	case j.ArrayTask != "" || j.HetOffset != "": // from facts
 	case len(s.env.array) > 0:
@@ -194,18 +199,13 @@ func (s *search) compose(sameParent bool) string {
 	return j.RawID
 }
 
-// namePBS takes the array out of the id, which is what users say already.
-func (s *search) namePBS(sameParent bool) {
-	j := &s.job
-	j.ID, j.By[procmon.JobID] = j.RawID, j.By[procmon.JobRawID]
-	c := pbsClaim(j.RawID)
-	if c.index == "" {
-		return
-	}
+// nameParts takes id and array out of a raw id that tells them.
+func (s *search) nameParts(sameParent bool) {
+	j, pa := &s.job, &s.parent
+	j.By[procmon.JobID] = j.By[procmon.JobRawID]
 	if sameParent {
-		j.ArrayJob, j.ArrayTask = s.parent.ArrayJob, s.parent.ArrayTask
+		j.ID, j.ArrayJob, j.ArrayTask = pa.ID, pa.ArrayJob, pa.ArrayTask
 		return
 	}
-	server := j.RawID[len(c.array)+len(c.index)+2:]
-	j.ArrayJob, j.ArrayTask = c.array+"[]"+server, c.index
+	j.ID, j.ArrayJob, j.ArrayTask = schedulers[s.claim.scheduler].parts(j.RawID)
 }

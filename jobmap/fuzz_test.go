@@ -24,14 +24,15 @@ func FuzzCgroup(f *testing.F) {
 		if controllers != "" {
 			c.Hierarchy = 1
 		}
-		cl, ok := cgroupClaim([]procmon.Cgroup{c}, slicePath(slice))
+		at := siteRules{slice: slicePath(slice), minUID: 1000}
+		cl, _, ok := at.claim([]procmon.Cgroup{c})
 		if !ok {
 			return
 		}
 		if cl.none() || strings.Contains(cl.rawID+cl.sluid+cl.step+cl.task, "/") {
 			t.Errorf("%q gives %+v", path, cl)
 		}
-		if strings.HasPrefix(path, "/user.slice/user-") && !strings.HasPrefix(slice, "/") {
+		if strings.HasPrefix(path, "/user.slice/user-1001") && !strings.HasPrefix(slice, "/") {
 			t.Errorf("%q is a user's and gives %+v", path, cl)
 		}
 		if cl.rawID != "" && !strings.Contains(path, `\x`) && !strings.Contains(path, cl.rawID) {

@@ -70,7 +70,7 @@ func TestJob(t *testing.T) {
 			want: "job 6 raw 6 step 0 task 0 uid 1001 by parent but cgroup says 5"},
 		{name: "moved to the user's other job",
 			p:    procmon.Process{UID: 1001, Cgroups: append(v1Cgroups("5")[:2:2], v1Cgroups("6")[2:]...), Ancestors: []procmon.Ancestor{stepd("slurmstepd: [6.0]")}},
-			want: "job 5 raw 5 step 0 task 0 uid 1001 by cgroup but cgroup says 6, ancestor says 6"},
+			want: "job 5 raw 5 step 0 uid 1001 by cgroup but cgroup says 6, ancestor says 6"},
 		{name: "environment of another job",
 			p:    procmon.Process{UID: 1001, Cgroups: v1Cgroups("5"), Env: environ("SLURM_JOB_ID=77777", "SLURM_ARRAY_JOB_ID=7", "SLURM_ARRAY_TASK_ID=1")},
 			want: "job 5 raw 5 step 0 task 0 uid 1001 by cgroup but environ says 77777"},

@@ -3,9 +3,13 @@ package jobmap
 import (
 	"bytes"
 	"strings"
-
-	"procmon"
 )
+
+// openpbsScheduler is OpenPBS and PBS Professional.
+var openpbsScheduler = scheduler{
+	name: "openpbs", controllers: []string{"memory", "cpuset", "cpuacct", "devices", "freezer", "name=systemd", ""},
+	cgroup: openpbsCgroup, environ: pbsEnviron, isID: isPBSID[string], parts: pbsParts, indexed: [2]string{"[", "]"},
+}
 
 // openpbsCgroup reads the paths of OpenPBS's cgroups hook
 // (src/hooks/cgroups/pbs_cgroups.PY):
@@ -15,29 +19,21 @@ import (
 //	18.1      /pbspro/JOBID
 //
 // The hook writes cgroup v1 only. Nothing in the path tells the user.
-func openpbsCgroup(c procmon.Cgroup, _ string) (claim, int) {
-	rank := controllerRank(c, "memory", "cpuset", "cpuacct", "devices", "freezer", "name=systemd")
-	if c.Hierarchy == 0 && c.Controllers == "" {
-		rank = 6
-	}
-	if rank < 0 {
-		return claim{}, 0
-	}
-	path, _ := anchored(c.Path)
-	top, rest := component(path)
-	dir, rest := component(rest)
-	var id string
-	switch top {
+func openpbsCgroup(l cgroupLine, _ *siteRules) claim {
+	switch l.top {
 	case "pbs_jobs.service":
-		if dir == "jobid" {
-			id, _ = component(rest)
+		if dir, rest := component(l.rest); dir == "jobid" {
+			id, _ := component(rest)
+			return pbsClaim(id)
 		}
 	case "pbspro.slice":
-		id = unescapeSlice(dir)
+		dir, _ := component(l.rest)
+		return pbsClaim(unescapeSlice(dir))
 	case "pbspro":
-		id = dir
+		id, _ := component(l.rest)
+		return pbsClaim(id)
 	}
-	return pbsClaim(id), rank
+	return claim{}
 }
 
 // unescapeSlice takes the job id out of "pbspro-ID.slice"; "\x5b" stands for
@@ -85,18 +81,23 @@ func unhex(s string) (c byte, ok bool) {
 	return c, true
 }
 
-// pbsClaim takes apart SEQUENCE[INDEX].SERVER, and gives no claim for what is
-// no job id. "2[].server" is an array, which no process runs in.
-func pbsClaim(id string) (cl claim) {
+// pbsClaim gives no claim for what is no job id.
+func pbsClaim(id string) claim {
 	if !isPBSID(id) {
 		return claim{}
 	}
-	cl.rawID = id
-	if open := strings.IndexByte(id, '['); open >= 0 {
-		end := open + strings.IndexByte(id[open:], ']')
-		cl.array, cl.index = id[:open], id[open+1:end]
+	return claim{rawID: id}
+}
+
+// pbsParts takes apart SEQUENCE[INDEX].SERVER, which users say as it is. Its
+// array is SEQUENCE[].SERVER.
+func pbsParts(rawID string) (id, array, index string) {
+	open := strings.IndexByte(rawID, '[')
+	if open < 0 {
+		return rawID, "", ""
 	}
-	return cl
+	end := open + strings.IndexByte(rawID[open:], ']')
+	return rawID, rawID[:open+1] + rawID[end:], rawID[open+1 : end]
 }
 
 // isPBSID says whether id has the form SEQUENCE[INDEX].SERVER; index and

@@ -69,7 +69,8 @@ func (k fileKey) String() string { return k.scheduler + "-" + k.id }
 // parseFileName is the inverse of fileKey.String.
 func parseFileName(name string) (fileKey, bool) {
 	scheduler, id, ok := strings.Cut(name, "-")
-	if !ok || len(name) > maxName || schedulerIndex(scheduler) < 0 || !isPBSID(id) {
+	i := schedulerIndex(scheduler)
+	if !ok || len(name) > maxName || i < 0 || !schedulers[i].isID(id) {
 		return fileKey{}, false
 	}
 	return fileKey{scheduler, id}, true
@@ -111,6 +112,17 @@ func (f *file) latest() *facts {
 	return f.facts[len(f.facts)-1]
 }
 
+// life is the restart that had a SLUID, since each has one of its own, or the
+// latest.
+func (f *file) life(sluid string) *facts {
+	for _, one := range f.facts {
+		if sluid != "" && one.sluid == sluid {
+			return one
+		}
+	}
+	return f.latest()
+}
+
 // OpenRegistry makes the registry of a jobs directory and reads what lies in
 // it. A directory that does not exist yet is no error: the first prolog makes
 // it. One that others than root can write to is refused with ErrUnsafe.
@@ -144,8 +156,8 @@ func (r *Registry) log() *slog.Logger {
 	return slog.Default()
 }
 
-// find gives the facts of the latest restart of a job, by its raw id or else
-// its SLUID, nil when there are none. A job that is not in memory costs one
+// find gives the facts of the latest restart of a job, by its raw id, or of the
+// one with a SLUID, nil when there are none. A job that is not in memory costs one
 // look at its file, once between two Refreshes.
 func (r *Registry) find(scheduler, rawID, sluid string) *facts {
 	if r == nil {
@@ -165,7 +177,7 @@ func (r *Registry) find(scheduler, rawID, sluid string) *facts {
 	_, absent := r.missing[key]
 	var latest *facts
 	if known {
-		latest = f.latest()
+		latest = f.life(sluid)
 	}
 	// A job that has ended is looked at again: it may have been requeued.
 	fresh := latest != nil && (!latest.ended() || f.checked == r.turn)
@@ -177,16 +189,16 @@ func (r *Registry) find(scheduler, rawID, sluid string) *facts {
 	if fresh || absent {
 		return latest
 	}
-	return r.lookUp(key)
+	return r.lookUp(key, sluid)
 }
 
 // lookUp reads a job's file, among the tombstones if it must.
-func (r *Registry) lookUp(key fileKey) *facts {
+func (r *Registry) lookUp(key fileKey, sluid string) *facts {
 	if isSLUID(key.id) {
 		if known, ok := r.lookForSLUID(key.id); ok {
 			key = known
 		}
-	} else if !isPBSID(key.id) {
+	} else if _, ok := parseFileName(key.String()); !ok {
 		return nil
 	}
 	f, err := r.load(key)
@@ -199,7 +211,7 @@ func (r *Registry) lookUp(key fileKey) *facts {
 		return nil
 	}
 	r.put(key, f)
-	return f.latest()
+	return f.life(sluid)
 }
 
 // lookForSLUID scans for files that came since the last scan: their names have

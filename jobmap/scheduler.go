@@ -1,21 +1,24 @@
 package jobmap
 
-import "procmon"
+import (
+	"strings"
+
+	"procmon"
+)
 
 // claim is what one piece of evidence says: this process is of that job.
 type claim struct {
 	scheduler int    // index into schedulers
-	rawID     string // may be empty when sluid is not
+	rawID     string // may be empty when sluid is not, or ad is set
 	sluid     string
 	step      string
 	task      string
-	array     string // id of the array, when the raw id tells it
-	index     string // index in the array, when the raw id tells it
 	uid       uint32
 	hasUID    bool // uid is the job's owner
+	ad        bool // the evidence names a slot: the job's ad tells which job has it
 }
 
-func (c *claim) none() bool { return c.rawID == "" && c.sluid == "" }
+func (c *claim) none() bool { return c.rawID == "" && c.sluid == "" && !c.ad }
 
 // same says whether both name one job, as far as they can be compared.
 func (c *claim) same(o *claim) bool {
@@ -23,9 +26,21 @@ func (c *claim) same(o *claim) bool {
 		return false
 	}
 	if c.rawID != "" && o.rawID != "" {
-		return c.rawID == o.rawID
+		return sameID(c.rawID, o.rawID)
+	}
+	if c.ad || o.ad {
+		return c.ad && o.ad && c.step == o.step
 	}
 	return c.sluid == o.sluid
+}
+
+// sameID says whether two raw ids name one job, or one of them more exactly
+// than the other: 123 is an array, 123.4 and 123[4] are tasks of it.
+func sameID(a, b string) bool { return a == b || extends(a, b) || extends(b, a) }
+
+// extends says whether long is id with a task or a server behind it.
+func extends[T string | []byte](long T, id string) bool {
+	return id != "" && len(long) > len(id) && string(long[:len(id)]) == id && (long[len(id)] == '.' || long[len(id)] == '[')
 }
 
 // envClaim is what an environment says of a job, all of it forgeable. Its
@@ -43,17 +58,29 @@ type envClaim struct {
 }
 
 // scheduler is one batch system: how its evidence is read. Every function is
-// pure, takes hostile input, and says no by an empty claim.
+// pure, takes hostile input, and says no by an empty claim; one that a
+// scheduler has no use for is nil.
 type scheduler struct {
 	name string
-	// cgroup reads one line; rank says which line decides when several name a
-	// job, least first.
-	cgroup func(c procmon.Cgroup, slice string) (cl claim, rank int)
+	// controllers name the hierarchies whose path can name a job, the one that
+	// decides first; "" is cgroup v2's.
+	controllers []string
+	// cgroup reads the path of one line.
+	cgroup func(l cgroupLine, s *siteRules) claim
 	// title reads the name that a root-owned daemon gives itself; known is the
 	// claim found before, whose strings are taken where they are the same.
-	title func(a procmon.Ancestor, known claim) claim
+	title func(a *procmon.Ancestor, known claim) claim
 	// environ reads the environment; rawID is the job known already, or empty.
 	environ func(env []byte, rawID string) envClaim
+	// step gives the environment's step the name that users know; nil: it has.
+	step func(string) string
+	// isID says whether a text can be a job's raw id.
+	isID func(string) bool
+	// parts takes a raw id apart that tells all that users say: the id that
+	// they know, its array and the index in it. Nil: other evidence tells.
+	parts func(rawID string) (id, array, index string)
+	// indexed stands before and behind the index of an array in a raw id.
+	indexed [2]string
 	// daemon says whether a process in a job is the scheduler's own, and no
 	// run of a user.
 	daemon func(p *procmon.Process, c claim) bool
@@ -62,11 +89,10 @@ type scheduler struct {
 	submits func(comm, exe string) bool
 }
 
-// schedulers in the order in which they are asked. It is never written to.
+// schedulers in the order in which they are asked: a job that starts another
+// batch system inside comes first. It is never written to.
 var schedulers = [...]scheduler{
-	{name: "slurm", cgroup: slurmCgroup, title: slurmTitle, environ: slurmEnviron, daemon: slurmDaemon, submits: slurmSubmits},
-	{name: "openpbs", cgroup: openpbsCgroup, environ: pbsEnviron},
-	{name: "torque", cgroup: torqueCgroup, environ: pbsEnviron},
+	slurmScheduler, openpbsScheduler, torqueScheduler, gridengineScheduler, lsfScheduler, htcondorScheduler, fluxScheduler,
 }
 
 // schedulerIndex finds a scheduler by its name, -1 when there is none.
@@ -77,4 +103,29 @@ func schedulerIndex(name string) int {
 		}
 	}
 	return -1
+}
+
+// schedulerNames lists the schedulers for people.
+func schedulerNames() string {
+	var names []string
+	for i := range schedulers {
+		names = append(names, schedulers[i].name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// environOf reads the environment as a scheduler's, if it has one.
+func (s *scheduler) environOf(env []byte, rawID string) (e envClaim) {
+	if s.environ != nil {
+		e = s.environ(env, rawID)
+	}
+	return e
+}
+
+// stepName is the step of an environment as users know it.
+func (s *scheduler) stepName(step string) string {
+	if s.step == nil {
+		return step
+	}
+	return s.step(step)
 }

@@ -18,6 +18,9 @@ type search struct {
 	by    procmon.Evidence // how that is known
 	facts *facts           // what root wrote about it
 	env   envClaim
+
+	refused func(c claim, by procmon.Evidence, why string) // hears of refused claims; nil: nobody does
+	daemon  bool                                           // the process is the scheduler's own
 }
 
 // find goes down the rungs until one names a job that p can belong to.
@@ -25,7 +28,7 @@ func (s *search) find() {
 	switch {
 	case s.byCgroup():
 		if d := schedulers[s.claim.scheduler].daemon; d != nil && d(s.p, s.claim) {
-			s.job = procmon.Job{}
+			s.job, s.daemon = procmon.Job{}, true
 			return
 		}
 	case s.byAncestor(), s.byParent(), s.byEnviron(), s.byParentsWord():
@@ -38,28 +41,26 @@ func (s *search) find() {
 // byCgroup asks the process's own cgroup. On cgroup v1 its lines can name
 // several jobs, since a user may move a process between jobs of their own.
 func (s *search) byCgroup() bool {
-	c, ok := cgroupClaim(s.p.Cgroups, s.m.slice)
+	c, mixed, ok := s.m.rules.claim(s.p.Cgroups)
 	if !ok || !s.accept(c, procmon.EvidenceCgroup) {
 		return false
 	}
-	for i := range s.p.Cgroups {
-		sch := &schedulers[c.scheduler]
-		if o, _ := sch.cgroup(s.p.Cgroups[i], s.m.slice); !o.none() {
-			o.scheduler = c.scheduler
-			if !o.same(&c) {
+	if mixed {
+		for i := range s.p.Cgroups {
+			if o, _ := s.m.rules.read(&s.p.Cgroups[i]); !o.none() && o.scheduler == c.scheduler && !o.same(&c) {
 				s.conflict("cgroup", o.rawID)
 			}
 		}
 	}
-	if a, ok := s.titled(); ok && a.scheduler == c.scheduler {
-		s.compare(a)
+	if a, ok := s.titled(); ok && a.scheduler == c.scheduler && a.rawID != "" {
+		s.compare(&a)
 	}
 	return true
 }
 
 // compare holds the nearest root-owned ancestor's title against the cgroup: it
 // tells the number of a job known by its SLUID only, and may say otherwise.
-func (s *search) compare(a claim) {
+func (s *search) compare(a *claim) {
 	switch {
 	case s.claim.rawID == "":
 		s.claim.rawID = a.rawID
@@ -67,7 +68,7 @@ func (s *search) compare(a claim) {
 		if s.facts == nil {
 			s.factsOfTitle()
 		}
-	case s.claim.rawID != a.rawID:
+	case !sameID(s.claim.rawID, a.rawID):
 		s.conflict("ancestor", a.rawID)
 	}
 }
@@ -80,47 +81,12 @@ func (s *search) factsOfTitle() {
 	}
 }
 
-// cgroupClaim finds the line that decides.
-func cgroupClaim(lines []procmon.Cgroup, slice string) (best claim, ok bool) {
-	for sch := range schedulers {
-		bestRank, task, taskRank := -1, "", -1
-		for i := range lines {
-			if shallow(lines[i].Path) {
-				continue
-			}
-			c, rank := schedulers[sch].cgroup(lines[i], slice)
-			if c.none() {
-				continue
-			}
-			if bestRank < 0 || rank < bestRank {
-				best, bestRank = c, rank
-			}
-			// A later controller's task number counts more: jobacct_gather's
-			// (cpuacct) and that of 24.11 (cpuset) are the job's, while those
-			// of task/cgroup up to 23.02 (devices, memory) are the node's.
-			if c.task != "" && rank > taskRank {
-				task, taskRank = c.task, rank
-			}
-		}
-		if bestRank >= 0 {
-			best.scheduler = sch
-			if best.step != "" {
-				best.task = task
-			}
-			return best, true
-		}
+// factsOf is what root wrote of a job.
+func (s *search) factsOf(c *claim) *facts {
+	if c.ad {
+		return s.m.ads.find(s.p.Ancestors, c.step)
 	}
-	return claim{}, false
-}
-
-// shallow says whether a path has one component at most: every scheduler keeps
-// its jobs below a directory of its own, and most lines of cgroup v1 are "/".
-func shallow(path string) bool { return strings.LastIndexByte(path, '/') <= 0 }
-
-// sameLines says whether two processes have their cgroups in common, and the
-// memory that tells them.
-func sameLines(a, b []procmon.Cgroup) bool {
-	return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0]
+	return s.m.facts.find(schedulers[c.scheduler].name, c.rawID, c.sluid)
 }
 
 // titled asks the ancestors' titles, nearest first.
@@ -129,17 +95,24 @@ func (s *search) titled() (claim, bool) {
 		if s.p.Ancestors[i].UID != 0 {
 			continue
 		}
-		for sch := range schedulers {
-			if schedulers[sch].title == nil {
-				continue
-			}
-			if c := schedulers[sch].title(s.p.Ancestors[i], s.claim); !c.none() {
-				c.scheduler = sch
-				return c, true
-			}
+		if c := titleOf(&s.p.Ancestors[i], s.claim); !c.none() {
+			return c, true
 		}
 	}
 	return claim{}, false
+}
+
+// titleOf asks every scheduler what an ancestor's title says.
+func titleOf(a *procmon.Ancestor, known claim) claim {
+	for i := range schedulers {
+		if title := schedulers[i].title; title != nil {
+			if c := title(a, known); !c.none() {
+				c.scheduler = i
+				return c
+			}
+		}
+	}
+	return claim{}
 }
 
 // byAncestor takes the job of the nearest ancestor that names one. A user's
@@ -156,7 +129,7 @@ func (s *search) byAncestor() bool {
 			continue
 		}
 		asked = lines
-		c, ok := cgroupClaim(lines, s.m.slice)
+		c, _, ok := s.m.rules.claim(lines)
 		if !ok {
 			continue
 		}
@@ -181,36 +154,43 @@ func (s *search) byParentsWord() bool {
 }
 
 func (s *search) inParent(by procmon.Evidence) bool {
-	return !s.parent.None() && s.accept(claim{
-		scheduler: max(0, schedulerIndex(s.parent.Scheduler)),
-		rawID:     s.parent.RawID, sluid: s.parent.SLUID, step: s.parent.Step, task: s.parent.Task,
-		uid: s.parent.UID, hasUID: s.parent.By[procmon.JobUser] >= by,
-	}, by)
+	return !s.parent.None() && s.accept(parentClaim(&s.parent, by), by)
+}
+
+func parentClaim(parent *procmon.Job, by procmon.Evidence) claim {
+	return claim{
+		scheduler: max(0, schedulerIndex(parent.Scheduler)),
+		rawID:     parent.RawID, sluid: parent.SLUID, step: parent.Step, task: parent.Task,
+		uid: parent.UID, hasUID: parent.By[procmon.JobUser] >= by && parent.By[procmon.JobUser] != procmon.EvidenceNone,
+	}
 }
 
 // byEnviron believes the process itself, as a last resort.
 func (s *search) byEnviron() bool {
+	if len(s.p.Env) == 0 {
+		return false
+	}
 	for sch := range schedulers {
-		e := schedulers[sch].environ(s.p.Env, "")
-		if len(e.id) == 0 || s.submitted(sch) {
-			continue
-		}
-		if e.variant != "" {
-			sch = schedulerIndex(e.variant)
-		}
-		c := claim{scheduler: sch, rawID: text(e.id, s.parent.RawID), step: text(e.step, s.parent.Step), task: text(e.task, s.parent.Task)}
-		if schedulers[sch].title != nil {
-			c.step = slurmStep(c.step)
-		} else if c.rawID != "" {
-			full := pbsClaim(c.rawID)
-			c.array, c.index = full.array, full.index
-		}
-		c.uid, c.hasUID = parseUID(e.uid)
-		if s.accept(c, procmon.EvidenceEnviron) {
+		if c := s.environClaim(sch); !c.none() && !s.submitted(sch) && s.accept(c, procmon.EvidenceEnviron) {
 			return true
 		}
 	}
 	return false
+}
+
+// environClaim is the job that the environment names as one scheduler's.
+func (s *search) environClaim(sch int) (c claim) {
+	e := schedulers[sch].environOf(s.p.Env, "")
+	if len(e.id) == 0 {
+		return claim{}
+	}
+	if e.variant != "" {
+		sch = schedulerIndex(e.variant)
+	}
+	c = claim{scheduler: sch, rawID: text(e.id, s.parent.RawID), task: text(e.task, s.parent.Task)}
+	c.step = schedulers[sch].stepName(text(e.step, s.parent.Step))
+	c.uid, c.hasUID = parseUID(e.uid)
+	return c
 }
 
 // submitted says whether the process is on the submitting side of a job, where
@@ -234,20 +214,39 @@ func (s *search) submitted(sch int) bool {
 // accept settles the job, unless p can't be of it: then the claim is kept as a
 // conflict.
 func (s *search) accept(c claim, by procmon.Evidence) bool {
-	f := s.m.facts.find(schedulers[c.scheduler].name, c.rawID, c.sluid)
+	f := s.factsOf(&c)
 	if f != nil && f.hasUID && c.hasUID && f.uid != c.uid && by > procmon.EvidenceEnviron {
 		f = nil // of an earlier job of this id, or of another cluster
+	}
+	if c.ad && f == nil {
+		s.refuse(c, by, "no job ad that could be trusted says whose slot it is")
+		return false
 	}
 	owner, known := c.uid, c.hasUID
 	if f != nil && f.hasUID {
 		owner, known = f.uid, true
 	}
 	if known && !s.mayBe(owner, &c, by) {
-		s.conflict(by.String(), c.rawID)
+		id := c.rawID
+		if id == "" && f != nil {
+			id = f.id
+		}
+		s.conflict(by.String(), id)
+		s.refuse(c, by, "the job is another user's")
 		return false
 	}
 	s.claim, s.by, s.facts = c, by, f
+	if f != nil && f.ended() {
+		s.contradicted("facts say it has ended")
+	}
 	return true
+}
+
+// refuse tells who listens of a claim that was not believed.
+func (s *search) refuse(c claim, by procmon.Evidence, why string) {
+	if s.refused != nil {
+		s.refused(c, by, why)
+	}
 }
 
 // mayBe says whether a process can be of a job of owner: it is the owner's or
@@ -261,26 +260,32 @@ func (s *search) mayBe(owner uint32, c *claim, by procmon.Evidence) bool {
 		return false
 	}
 	sch := schedulers[c.scheduler].name
-	if pa := &s.parent; !pa.None() && pa.Evidence.Proved() && pa.Scheduler == sch && pa.RawID == c.rawID && pa.SLUID == c.sluid {
-		return true
+	if pa := &s.parent; !pa.None() && pa.Evidence.Proved() && pa.Scheduler == sch {
+		if c.ad && pa.Step == c.step || !c.ad && pa.RawID == c.rawID && pa.SLUID == c.sluid {
+			return true
+		}
 	}
 	for i := range s.p.Ancestors {
 		if s.p.Ancestors[i].UID != owner {
 			continue
 		}
-		if a, ok := cgroupClaim(s.p.Ancestors[i].Cgroups, s.m.slice); ok && a.same(c) {
+		if a, _, ok := s.m.rules.claim(s.p.Ancestors[i].Cgroups); ok && a.same(c) {
 			return true
 		}
 	}
 	return false
 }
 
-// conflict notes what else claimed to be the job, each only once.
+// conflict notes what else claimed to be the job.
 func (s *search) conflict(who, id string) {
 	if id == "" {
 		id = "another job"
 	}
-	note := who + " says " + id
+	s.contradicted(who + " says " + id)
+}
+
+// contradicted notes a contradiction, each only once.
+func (s *search) contradicted(note string) {
 	switch {
 	case s.job.Conflict == "":
 		s.job.Conflict = note

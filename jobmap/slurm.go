@@ -7,6 +7,13 @@ import (
 	"procmon"
 )
 
+// slurmScheduler is Slurm (schedmd.com).
+var slurmScheduler = scheduler{
+	name: "slurm", controllers: []string{"freezer", "memory", "devices", "cpuset", "cpuacct", ""},
+	cgroup: slurmCgroup, title: slurmTitle, environ: slurmEnviron, step: slurmStep, isID: digits[string],
+	daemon: slurmDaemon, submits: slurmSubmits,
+}
+
 // slurmCgroup reads the paths of Slurm's cgroup plugins
 // (src/plugins/cgroup/v1/xcgroup.c and v2/cgroup_v2.c up to 26.05):
 //
@@ -15,24 +22,18 @@ import (
 //
 // On v1 the directories from step_S down belong to the user, who can make more
 // of them, so only the first job counts.
-func slurmCgroup(c procmon.Cgroup, slice string) (claim, int) {
-	path, up := anchored(c.Path)
-	if c.Hierarchy == 0 && c.Controllers == "" {
-		return slurmV2(path, slice, up), 5
+func slurmCgroup(l cgroupLine, s *siteRules) claim {
+	if l.v2 {
+		return slurmV2(l, s.slice)
 	}
-	rank := controllerRank(c, "freezer", "memory", "devices", "cpuset", "cpuacct")
-	if rank < 0 {
-		return claim{}, 0
-	}
-	return slurmV1(path), rank
+	return slurmV1(l)
 }
 
-func slurmV1(path string) (cl claim) {
-	root, rest := component(path)
-	if root != "slurm" && !strings.HasPrefix(root, "slurm_") {
+func slurmV1(l cgroupLine) (cl claim) {
+	if l.top != "slurm" && !strings.HasPrefix(l.top, "slurm_") {
 		return claim{}
 	}
-	owner, rest := component(rest)
+	owner, rest := component(l.rest)
 	uid, isUID := strings.CutPrefix(owner, "uid_")
 	if !isUID {
 		return claim{}
@@ -54,8 +55,8 @@ func slurmV1(path string) (cl claim) {
 	return cl
 }
 
-func slurmV2(path, slice string, up bool) (cl claim) {
-	rest := slurmScope(path, slice, up)
+func slurmV2(l cgroupLine, slice string) (cl claim) {
+	rest := slurmScope(l, slice)
 	dir, rest := component(rest)
 	if id, ok := strings.CutPrefix(dir, "job_"); ok && digits(id) {
 		cl.rawID = id
@@ -77,20 +78,19 @@ func slurmV2(path, slice string, up bool) (cl claim) {
 // gives "" when it lies anywhere else than root puts it: in a slice at the
 // top, in the configured one, or, seen from another cgroup namespace, beside
 // it. Below user@UID.service anybody can make directories of any name.
-func slurmScope(path, slice string, up bool) string {
-	if rest, ok := strings.CutPrefix(path, slice); ok && slice != "" {
+func slurmScope(l cgroupLine, slice string) string {
+	if rest, ok := strings.CutPrefix(l.path, slice); ok && slice != "" {
 		if scope, rest := component(rest); isSlurmScope(scope) {
 			return rest
 		}
 	}
-	top, rest := component(path)
-	if up && isSlurmScope(top) {
-		return rest
+	if l.up && isSlurmScope(l.top) {
+		return l.rest
 	}
-	if !strings.HasSuffix(top, ".slice") {
+	if !strings.HasSuffix(l.top, ".slice") {
 		return ""
 	}
-	if scope, rest := component(rest); isSlurmScope(scope) {
+	if scope, rest := component(l.rest); isSlurmScope(scope) {
 		return rest
 	}
 	return ""
@@ -181,7 +181,7 @@ func slurmStep(name string) string {
 // slurmTitle reads the title of a slurmstepd, "slurmstepd: [JOB.STEP]". It is
 // written over the daemon's first arguments, so it can be cut short, with
 // remains of them behind it: "slurmstepd: [13.ex d".
-func slurmTitle(a procmon.Ancestor, known claim) (cl claim) {
+func slurmTitle(a *procmon.Ancestor, known claim) (cl claim) {
 	if a.UID != 0 || a.Comm != "slurmstepd" || !isSlurmstepd(a.Exe) {
 		return claim{}
 	}
@@ -209,8 +209,8 @@ func slurmTitle(a procmon.Ancestor, known claim) (cl claim) {
 // isSlurmstepd takes an unknown executable for the daemon: the real user id
 // and the name are root's already. Debian calls it slurmstepd-wlm.
 func isSlurmstepd(exe string) bool {
-	base := exe[strings.LastIndexByte(exe, '/')+1:]
-	return base == "" || base == "slurmstepd" || base == "slurmstepd-wlm"
+	name := base(exe)
+	return name == "" || name == "slurmstepd" || name == "slurmstepd-wlm"
 }
 
 // slurmDaemon says whether root's process in a job is Slurm's: the step's
@@ -221,7 +221,7 @@ func slurmDaemon(p *procmon.Process, c claim) bool {
 
 // slurmSubmits names the clients that hold an allocation or wait for a step.
 func slurmSubmits(comm, exe string) bool {
-	for _, name := range [...]string{exe[strings.LastIndexByte(exe, '/')+1:], comm} {
+	for _, name := range [...]string{base(exe), comm} {
 		switch name {
 		case "salloc", "srun", "sbatch":
 			return true

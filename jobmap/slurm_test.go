@@ -6,6 +6,8 @@ import (
 	"procmon"
 )
 
+func ptr[T any](v T) *T { return &v }
+
 func TestSlurmTitle(t *testing.T) {
 	for _, tt := range []struct {
 		name, title, id, step string
@@ -27,7 +29,7 @@ func TestSlurmTitle(t *testing.T) {
 		{"empty", "", "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := slurmTitle(stepd(tt.title), claim{})
+			got := slurmTitle(ptr(stepd(tt.title)), claim{})
 			if got.rawID != tt.id || got.step != tt.step {
 				t.Errorf("title %q: job %q step %q, want %q, %q", tt.title, got.rawID, got.step, tt.id, tt.step)
 			}
@@ -38,7 +40,7 @@ func TestSlurmTitle(t *testing.T) {
 		"another name":  {Comm: "sudo", Args: []byte("slurmstepd: [13.0]")},
 		"another image": {Comm: "slurmstepd", Exe: "/usr/bin/bash", Args: []byte("slurmstepd: [13.0]")},
 	} {
-		if got := slurmTitle(a, claim{}); !got.none() {
+		if got := slurmTitle(&a, claim{}); !got.none() {
 			t.Errorf("title of %s process gives %+v", name, got)
 		}
 	}

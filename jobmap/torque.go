@@ -1,19 +1,17 @@
 package jobmap
 
-import "procmon"
+// torqueScheduler is Torque.
+var torqueScheduler = scheduler{
+	name: "torque", controllers: []string{"memory", "cpuset", "cpuacct", "cpu", "devices"},
+	cgroup: torqueCgroup, environ: pbsEnviron, isID: isPBSID[string], parts: pbsParts, indexed: [2]string{"[", "]"},
+}
 
 // torqueCgroup reads Torque's paths, /torque/JOBID[/R<req>.t<task>]
 // (src/resmom/trq_cgroups.c; the cpuset of older versions has the same form).
-func torqueCgroup(c procmon.Cgroup, _ string) (claim, int) {
-	rank := controllerRank(c, "memory", "cpuset", "cpuacct", "cpu", "devices")
-	if rank < 0 {
-		return claim{}, 0
+func torqueCgroup(l cgroupLine, _ *siteRules) claim {
+	if l.top != "torque" {
+		return claim{}
 	}
-	path, _ := anchored(c.Path)
-	top, rest := component(path)
-	if top != "torque" {
-		return claim{}, 0
-	}
-	id, _ := component(rest)
-	return pbsClaim(id), rank
+	id, _ := component(l.rest)
+	return pbsClaim(id)
 }
