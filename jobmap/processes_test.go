@@ -169,3 +169,53 @@ func TestProcessesWithoutEnvironment(t *testing.T) {
 		t.Error("no process has a proved job")
 	}
 }
+
+// TestProcessesAsAccounted holds the jobs of the captures against what Slurm
+// itself accounted: the id as users say it, the owner, and where they are known
+// account and partition.
+func TestProcessesAsAccounted(t *testing.T) {
+	data, err := os.ReadFile("testdata/jobcomp.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	accounted := map[string][]string{} // by raw id
+	for row := range strings.Lines(string(data)) {
+		if f := strings.Fields(row); f[0] != "#" {
+			accounted[f[0]] = f
+		}
+	}
+	m, compared := New(Config{}), 0
+	files, err := filepath.Glob("testdata/processes/[01]*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		if strings.Contains(path, "slurm2605") {
+			continue // another cluster
+		}
+		all := readCapture(t, path)
+		for _, c := range all {
+			j := mapped(m, all, c)
+			if j.None() {
+				continue
+			}
+			compared++
+			want, ok := accounted[j.RawID]
+			if !ok {
+				t.Errorf("%s: process %d: job %s was never accounted", path, c.Run.Process.PID, j.RawID)
+				continue
+			}
+			for i, got := range []string{j.RawID, "", j.User, j.Account, j.Partition, "", j.ID} {
+				if got != "" && got != want[i] && (i != 6 || j.By[procmon.JobID] != procmon.EvidenceNone) {
+					t.Errorf("%s: process %d: %q, accounted %q", path, c.Run.Process.PID, got, want[i])
+				}
+			}
+			if strconv.Itoa(int(c.UID)) != want[1] || j.By[procmon.JobUser] != procmon.EvidenceNone && strconv.Itoa(int(j.UID)) != want[1] {
+				t.Errorf("%s: process %d: uid %d in a job of %s", path, c.Run.Process.PID, j.UID, want[1])
+			}
+		}
+	}
+	if compared < 80 {
+		t.Errorf("only %d processes of accounted jobs", compared)
+	}
+}
