@@ -129,6 +129,7 @@ func (r *Registry) bury(key fileKey, one *facts) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.buried++
 	r.put(key, f)
 	return noted
 }

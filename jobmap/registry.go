@@ -53,6 +53,7 @@ type Registry struct {
 	loaded  int                  // files whose facts are in memory
 	missing map[fileKey]struct{} // looked for since the last Refresh, in vain
 	turn    uint64               // counts Refresh
+	buried  uint64               // counts Done
 
 	refresh  sync.Mutex // one Refresh at a time; guards what follows
 	seen     time.Time  // the directory's modification time at the last scan
@@ -201,8 +202,7 @@ func (r *Registry) lookUp(key fileKey, sluid string) *facts {
 	} else if _, ok := parseFileName(key.String()); !ok {
 		return nil
 	}
-	f, err := r.load(key)
-	r.mu.Lock()
+	f, err := r.loadUnmoved(key)
 	defer r.mu.Unlock()
 	if err != nil {
 		if len(r.missing) < maxMissing {
@@ -212,6 +212,22 @@ func (r *Registry) lookUp(key fileKey, sluid string) *facts {
 	}
 	r.put(key, f)
 	return f.life(sluid)
+}
+
+// loadUnmoved reads a job's file and takes mu. A file that was buried while it
+// was read is read again: what was read says that it waits for its summary.
+func (r *Registry) loadUnmoved(key fileKey) (*file, error) {
+	for {
+		r.mu.RLock()
+		before := r.buried
+		r.mu.RUnlock()
+		f, err := r.load(key)
+		r.mu.Lock()
+		if r.buried == before {
+			return f, err
+		}
+		r.mu.Unlock()
+	}
 }
 
 // lookForSLUID scans for files that came since the last scan: their names have
