@@ -144,6 +144,7 @@ func number[T string | []byte](s T, i int) int {
 // src/resmom/start_exec.c of both). PBS_NUM_PPN, PBS_NP, PBS_VNODENUM and
 // PBS_VERSION are Torque's alone.
 func pbsEnviron(env []byte, _ string) (e envClaim) {
+	e.variant = "openpbs"
 	for len(env) > 0 {
 		var name, value []byte
 		name, value, env = variable(env)
