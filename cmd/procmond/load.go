@@ -116,7 +116,11 @@ func (l *loaded) fromLine(table []setting, path string, p *unstable.Parser, key 
 	if i < 0 {
 		return fmt.Errorf("%w: %s: unknown key %q%s", errConfig, where, key, nearest(key, table))
 	}
-	v, err := plain(e.Value())
+	between := ","
+	if list, ok := table[i].value.(interface{ separator() string }); ok {
+		between = list.separator()
+	}
+	v, err := plain(e.Value(), between)
 	if err == nil {
 		err = table[i].value.Set(v)
 	}
@@ -135,8 +139,9 @@ func keyOf(it unstable.Iterator) string {
 	return strings.Join(parts, ".")
 }
 
-// plain is a value as one would write it for a flag.
-func plain(n *unstable.Node) (string, error) {
+// plain is a value as one would write it for a flag, a list with its parts
+// joined.
+func plain(n *unstable.Node, between string) (string, error) {
 	switch n.Kind {
 	case unstable.String, unstable.Integer, unstable.Bool:
 		return string(n.Data), nil
@@ -144,15 +149,15 @@ func plain(n *unstable.Node) (string, error) {
 		var parts []string
 		it := n.Children()
 		for it.Next() {
-			v, err := plain(it.Node())
+			v, err := plain(it.Node(), between)
 			if err != nil {
 				return "", err
 			}
 			parts = append(parts, v)
 		}
-		return strings.Join(parts, ","), nil
+		return strings.Join(parts, between), nil
 	}
-	return "", fmt.Errorf("%w: want a string, a whole number, true, false or a list of numbers", errValue)
+	return "", fmt.Errorf("%w: want a string, a whole number, true, false or a list of them", errValue)
 }
 
 // nearest suggests the key that was meant, or says where the keys are listed.

@@ -69,6 +69,8 @@ func TestLoadOrder(t *testing.T) {
 		{"an empty list", "exclude_uids", "", "PROCMON_EXCLUDE_UIDS", "", map[string]string{"PROCMON_EXCLUDE_UIDS": ""}, nil},
 		{"true", "syslog.command_line", "true", ":2", "[syslog]\ncommand_line = true", nil, nil},
 		{"a flag without a value", "syslog.command_line", "true", "--syslog-command-line", "", nil, []string{"--syslog-command-line"}},
+		{"patterns", "jobs.patterns", `lsf=^/lsf/(?P<job>[0-9]{1,9})\. flux=^/hpc/f/(?P<job>[^/]+)`, ":1",
+			"jobs.patterns = [\n  'lsf=^/lsf/(?P<job>[0-9]{1,9})\\.', 'flux=^/hpc/f/(?P<job>[^/]+)',\n]", nil, nil},
 		{"days", "index.keep_runs", "90d", ":1", "index.keep_runs = \"90d\"", nil, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -98,6 +100,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"wrong type", "cluster = 1.5\n", nil, []string{":1", "cluster", "want a string"}},
 		{"bad value", "[index]\n\nmax_bytes = \"lots\"\n", nil, []string{":3", "index.max_bytes", `"lots"`, "2GiB"}},
 		{"bad choice", "source = \"magic\"\n", nil, []string{":1", "source", "auto, bpf, procconn"}},
+		{"a pattern that is not anchored", "[jobs]\npatterns = ['lsf=/lsf/(?P<job>[0-9]+)']\n", nil, []string{":2", "jobs.patterns", "must start with ^/"}},
+		{"a pattern of no scheduler", "[jobs]\npatterns = ['^/lsf/(?P<job>[0-9]+)']\n", nil, []string{":2", "jobs.patterns", "want SCHEDULER=REGEXP"}},
 		{"not TOML", "cluster = \n", nil, []string{"procmond.toml:1"}},
 		{"twice", "cluster = \"a\"\ncluster = \"b\"\n", nil, []string{"procmond.toml:2", "cluster"}},
 		{"bad flag value", "", []string{"--start-after", "soon"}, []string{"--start-after", `"soon"`, "10s"}},

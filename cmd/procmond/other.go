@@ -17,7 +17,9 @@ func runDaemon(context.Context, *Settings, io.Writer) error { return needsLinux(
 
 func runCheck(context.Context, *Settings, bool, io.Writer, io.Writer) error { return needsLinux() }
 
-func readProcess(int32, int) (*procmon.Process, error) { return nil, needsLinux() }
+func readProcess(int32, int) (*procmon.Process, []*procmon.Process, error) {
+	return nil, nil, needsLinux()
+}
 
 func asUser(_, _ uint32, f func()) { f() }
 

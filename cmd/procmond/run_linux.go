@@ -141,7 +141,7 @@ func (d *parts) config() collector.Config {
 	cfg := collector.Config{
 		Host: d.host, Boot: d.boot, Version: version, Capture: d.source.Name(),
 		Source: d.source, Census: d.census, Clock: procfs.Clock{},
-		Jobs:       jobmap.New(jobmap.Config{Cluster: s.Cluster, Facts: d.jobs, SlurmSlice: s.SlurmSlice}),
+		Jobs:       jobmap.New(s.jobConfig(d.jobs)),
 		Identifier: d.apps, Users: &userNames{}, JobEnds: d.jobs,
 		Record: s.records, Person: s.person, StartAfter: time.Duration(s.StartAfter), CheckpointEvery: time.Duration(s.CheckpointEvery),
 		QueueBytes: queueBytes, Logger: d.logger,

@@ -41,7 +41,9 @@ type Settings struct {
 	ControlSocket  string
 	CatalogDir     string
 	JobsDir        string
+	JobsPatterns   patterns
 	SlurmSlice     string
+	CondorExecute  string
 }
 
 // defaults are the settings of an untouched node.
@@ -55,7 +57,7 @@ func defaults() *Settings {
 		BufferBytes: 64 << 20, Realtime: "readers",
 		BPFPin: "/sys/fs/bpf/procmon", BPFRingBytes: 16 << 20,
 		MetricsAddress: "off", ControlSocket: "/run/procmon/procmond.sock",
-		CatalogDir: "/etc/procmon/catalog.d", JobsDir: "/run/procmon/jobs",
+		CatalogDir: "/etc/procmon/catalog.d", JobsDir: "/run/procmon/jobs", CondorExecute: "/var/lib/condor/execute",
 	}
 }
 
@@ -99,6 +101,8 @@ func (s *Settings) table() []setting {
 		{"control.socket", "socket by which root asks for a flush, figures or a reload, or off", text(&s.ControlSocket)},
 		{"catalog.dir", "the site's own application rules, read before the built-in ones", text(&s.CatalogDir)},
 		{"jobs.dir", "job facts that the scheduler's prolog writes as root", text(&s.JobsDir)},
+		{"jobs.patterns", "the site's own cgroup paths of jobs, each SCHEDULER=REGEXP with (?P<job>...) in it, parted by spaces", &s.JobsPatterns},
 		{"slurm.slice", "CgroupSlice of slurm.conf, or a cgroup path above slurmstepd.scope; empty: any slice at the top", text(&s.SlurmSlice)},
+		{"htcondor.execute", "EXECUTE of HTCondor's configuration, where jobs have their ads, or off", text(&s.CondorExecute)},
 	}
 }
