@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -44,6 +46,9 @@ type Registry struct {
 	owner uint32           // whose files are trusted: root's
 	now   func() time.Time // time.Now
 	limit int              // maxLoaded
+
+	openFile func(path string) (*os.File, error)    // a job's file, for reading
+	lstat    func(path string) (fs.FileInfo, error) // os.Lstat
 
 	mu      sync.RWMutex // guards what follows; it is not held while files are read
 	cluster string       // overrides the facts' own
@@ -137,7 +142,7 @@ func OpenRegistry(dir string) (*Registry, error) {
 
 func newRegistry(dir string) *Registry {
 	return &Registry{
-		dir: dir, proc: "/proc", now: time.Now, limit: maxLoaded,
+		dir: dir, proc: "/proc", now: time.Now, limit: maxLoaded, openFile: openUnfollowed, lstat: os.Lstat,
 		files:   make(map[fileKey]*file),
 		sluids:  make(map[string]fileKey),
 		missing: make(map[fileKey]struct{}),
@@ -230,10 +235,10 @@ func (r *Registry) loadUnmoved(key fileKey) (*file, error) {
 	}
 }
 
-// lookForSLUID scans for files that came since the last scan: their names have
-// no SLUID in them.
+// lookForSLUID reads the files that came since the last scan: their names have
+// no SLUID in them. Those that it knows it leaves to Refresh.
 func (r *Registry) lookForSLUID(sluid string) (fileKey, bool) {
-	if err := r.scan(context.Background()); err != nil {
+	if err := r.scan(context.Background(), false); err != nil {
 		r.log().Debug("scan of job facts failed", "error", err)
 	}
 	r.mu.RLock()

@@ -78,11 +78,15 @@ func (r *Registry) markRepeated(key fileKey, f *file) {
 	}
 }
 
-// read opens without following a link and without waiting for a pipe's other
-// end, and looks at what it opened: what is no regular file of root's is
-// refused.
+// openUnfollowed opens without following a link and without waiting for a
+// pipe's other end.
+func openUnfollowed(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+}
+
+// read reads one file. What is no regular file of root's is refused.
 func (r *Registry) read(path string, key fileKey) (*file, error) {
-	h, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	h, err := r.openFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +118,7 @@ func (r *Registry) read(path string, key fileKey) (*file, error) {
 // wraps ErrUnsafe when the directory can't be trusted any more; then nothing
 // in it counts until it can.
 func (r *Registry) Refresh(ctx context.Context) error {
-	err := r.scan(ctx)
+	err := r.scan(ctx, true)
 	r.mu.Lock()
 	r.turn++
 	clear(r.missing)
@@ -125,8 +129,9 @@ func (r *Registry) Refresh(ctx context.Context) error {
 	return err
 }
 
-// scan reads the directory if it changed, and then the files that did.
-func (r *Registry) scan(ctx context.Context) error {
+// scan reads the directory if it changed, the files that are new, and with
+// known those that changed.
+func (r *Registry) scan(ctx context.Context, known bool) error {
 	r.refresh.Lock()
 	defer r.refresh.Unlock()
 	info, err := r.checkDir(r.dir)
@@ -142,7 +147,7 @@ func (r *Registry) scan(ctx context.Context) error {
 	now := r.now()
 	if info == nil {
 		r.seen = time.Time{}
-		return r.keepOnly(ctx, nil, now)
+		return r.keepOnly(ctx, nil)
 	}
 	if now.Before(r.notUntil) && !now.Before(r.scanned) {
 		return nil
@@ -154,8 +159,9 @@ func (r *Registry) scan(ctx context.Context) error {
 	r.scanned = now
 	if changed || recent {
 		r.seen = info.ModTime()
-		err = r.readDir(ctx, now)
-	} else {
+		err = r.readDir(ctx)
+	}
+	if err == nil && known {
 		err = r.recheck(ctx, now)
 	}
 	r.notUntil = now.Add(paceFactor * r.now().Sub(now)).Add(-time.Second)
@@ -163,7 +169,7 @@ func (r *Registry) scan(ctx context.Context) error {
 }
 
 // readDir takes in new files and drops those that are gone.
-func (r *Registry) readDir(ctx context.Context, now time.Time) error {
+func (r *Registry) readDir(ctx context.Context) error {
 	h, err := os.Open(r.dir)
 	if err != nil {
 		return err
@@ -184,11 +190,11 @@ func (r *Registry) readDir(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	return r.keepOnly(ctx, present, now)
+	return r.keepOnly(ctx, present)
 }
 
 // keepOnly makes the registry's active files those that are present.
-func (r *Registry) keepOnly(ctx context.Context, present map[fileKey]bool, now time.Time) error {
+func (r *Registry) keepOnly(ctx context.Context, present map[fileKey]bool) error {
 	var fresh []fileKey
 	r.mu.Lock()
 	for key, f := range r.files {
@@ -208,7 +214,7 @@ func (r *Registry) keepOnly(ctx context.Context, present map[fileKey]bool, now t
 		}
 		r.take(key)
 	}
-	return r.recheck(ctx, now)
+	return nil
 }
 
 // take reads one file into memory. One that can't be used is told once, and
@@ -247,7 +253,7 @@ func (r *Registry) recheck(ctx context.Context, now time.Time) error {
 			return err
 		}
 		path := filepath.Join(r.dir, key.String())
-		info, err := os.Lstat(path)
+		info, err := r.lstat(path)
 		if err != nil {
 			continue
 		}
