@@ -1,6 +1,7 @@
 package jobmap
 
 import (
+	"slices"
 	"strings"
 
 	"procmon"
@@ -114,10 +115,10 @@ func (s *siteRules) read(c *procmon.Cgroup) (cl claim, rank int) {
 // its jobs below a directory of its own, and most lines of cgroup v1 are "/".
 func shallow(path string) bool { return strings.LastIndexByte(path, '/') <= 0 }
 
-// sameLines says whether two processes have their cgroups in common, and the
-// memory that tells them.
+// sameLines says whether two processes have their cgroups in common. They
+// often share the memory that tells them.
 func sameLines(a, b []procmon.Cgroup) bool {
-	return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0]
+	return len(a) == len(b) && len(a) > 0 && (&a[0] == &b[0] || slices.Equal(a, b))
 }
 
 // anchored prepares the path of a cgroup for reading from its root: it takes

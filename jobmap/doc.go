@@ -15,6 +15,11 @@
 // returns errors that wrap ErrUnsafe or ErrUnknownJob, or come from the file
 // system; a file that can't be used is skipped and logged, never fatal.
 //
-// The package reads no /proc/PID, resolves no names, asks no scheduler, and
-// writes only below the jobs directory, where it marks a job as summarised.
+// Each scheduler is one file and one entry of a table; a Pattern is a site's
+// own path. Mapper.Explain tells all evidence that there is, and what became of
+// each.
+//
+// The package reads no /proc/PID and no file of a user's, resolves no names,
+// asks no scheduler, and writes only below the jobs directory, where it marks a
+// job as summarised.
 package jobmap

@@ -211,10 +211,42 @@ func commonCase() (*Mapper, *procmon.Process, procmon.Job) {
 	return m, p, m.Job(p, procmon.Job{})
 }
 
+// deep gives p as many ancestors as a process has at most, none in a job, on a
+// host with all the hierarchies of cgroup v1.
+func deep(p procmon.Process) *procmon.Process {
+	var lines []procmon.Cgroup
+	for i, name := range []string{"name=systemd", "freezer", "devices", "memory", "cpuset", "cpu,cpuacct", "blkio", "pids", "perf_event", "net_cls,net_prio", "hugetlb", "rdma"} {
+		lines = append(lines, procmon.Cgroup{Hierarchy: i + 1, Controllers: name, Path: "/"})
+	}
+	lines[0].Path, lines[2].Path, lines[7].Path = "/user.slice/user-1001.slice/session-4.scope", "/user.slice", "/user.slice/user-1001.slice/session-4.scope"
+	p.Cgroups = append(lines, procmon.Cgroup{Path: lines[0].Path})
+	for range procmon.MaxAncestors {
+		p.Ancestors = append(p.Ancestors, procmon.Ancestor{UID: 1001, Comm: "bash", Exe: "/usr/bin/bash", Cgroups: p.Cgroups})
+	}
+	return &p
+}
+
 func TestJobAllocates(t *testing.T) {
 	m, p, parent := commonCase()
-	if n := testing.AllocsPerRun(100, func() { m.Job(p, parent) }); n != 0 {
-		t.Errorf("%v allocations for the child of a process of the same job, want none", n)
+	bySLUID := *p
+	bySLUID.Cgroups, bySLUID.Ancestors = v2Cgroups("sE7DM8148RYY01"), []procmon.Ancestor{stepd("slurmstepd: [5.0]")}
+	none := deep(procmon.Process{UID: 1001})
+	pbs := procmon.Process{UID: 1001, Cgroups: []procmon.Cgroup{group("memory /pbs_jobs.service/jobid/2[3].srv")}, Env: environ("PBS_JOBID=2[3].srv", "PBS_QUEUE=q")}
+	ocs := procmon.Process{UID: 1001, Cgroups: []procmon.Cgroup{group("/o.slice/o-jobs.slice/o.12.3.scope")}}
+	for _, tt := range []struct {
+		name   string
+		p      *procmon.Process
+		parent procmon.Job
+	}{
+		{"the child of a process of the same job", p, parent},
+		{"a child known by its SLUID", &bySLUID, m.Job(&bySLUID, procmon.Job{})},
+		{"a process of no job", none, procmon.Job{}},
+		{"a child in a PBS array", &pbs, m.Job(&pbs, procmon.Job{})},
+		{"a child in a Grid Engine array", &ocs, m.Job(&ocs, procmon.Job{})},
+	} {
+		if n := testing.AllocsPerRun(100, func() { m.Job(tt.p, tt.parent) }); n != 0 {
+			t.Errorf("%v allocations for %s, want none", n, tt.name)
+		}
 	}
 }
 
@@ -226,9 +258,10 @@ func BenchmarkJob(b *testing.B) {
 	}
 }
 
+// BenchmarkJobOfNone is the worst of the common cases: all evidence is asked.
 func BenchmarkJobOfNone(b *testing.B) {
-	m, p, _ := commonCase()
-	p.Cgroups, p.Ancestors, p.Env = []procmon.Cgroup{{Path: "/user.slice/user-1001.slice/session-4.scope"}}, nil, nil
+	m, _, _ := commonCase()
+	p := deep(procmon.Process{UID: 1001})
 	b.ReportAllocs()
 	for b.Loop() {
 		m.Job(p, procmon.Job{})

@@ -122,7 +122,7 @@ func (s *search) byAncestor() bool {
 	if c, ok := s.titled(); ok && s.accept(c, procmon.EvidenceAncestor) {
 		return true
 	}
-	var asked []procmon.Cgroup // they name no job
+	asked := s.p.Cgroups // they name no job, or one that was refused
 	for i := range s.p.Ancestors {
 		lines := s.p.Ancestors[i].Cgroups
 		if sameLines(lines, asked) {

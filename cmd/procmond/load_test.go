@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -190,5 +191,25 @@ func TestDistance(t *testing.T) {
 	}
 	if diff := cmp.Diff(`; did you mean "jobs.dir"?`, nearest("job.dir", defaults().table())); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestDocumentedPatterns: the patterns that the documentation shows are taken.
+func TestDocumentedPatterns(t *testing.T) {
+	shown := regexp.MustCompile(`'([a-z]+=\^/[^']+)'`)
+	for _, path := range []string{"../../docs/jobs.md", "../../contrib/procmond.toml"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := shown.FindAllStringSubmatch(string(text), -1)
+		if len(all) == 0 {
+			t.Errorf("%s shows no pattern", path)
+		}
+		for _, one := range all {
+			if err := new(patterns).Set(one[1]); err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
 	}
 }
