@@ -24,8 +24,9 @@ const (
 // first meets the job's starter, which is before the job's own programs can
 // have touched the file.
 type jobAds struct {
-	execute string // HTCondor's EXECUTE directory, "" for none
-	open    func(dir, name string) (*os.File, error)
+	execute string                                   // HTCondor's EXECUTE directory, "" for none
+	open    func(dir, name string) (*os.File, error) // openBeneath
+	owner   func(fs.FileInfo) uint32                 // ownerOf
 
 	mu      sync.Mutex // guards what follows; it is held while an ad is read, so that it is read once
 	starter map[procmon.ProcessID]*facts
@@ -33,7 +34,7 @@ type jobAds struct {
 }
 
 func newJobAds(execute string) *jobAds {
-	return &jobAds{execute: execute, open: openBeneath, starter: map[procmon.ProcessID]*facts{}, slots: map[string]*facts{}}
+	return &jobAds{execute: execute, open: openBeneath, owner: ownerOf, starter: map[procmon.ProcessID]*facts{}, slots: map[string]*facts{}}
 }
 
 // find gives the facts of the job in a slot, nil when there are none that can
@@ -94,7 +95,7 @@ func (a *jobAds) read(pid int32) (*facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	owner, uid := ownerOf(info), ownerOf(scratch)
+	owner, uid := a.owner(info), a.owner(scratch)
 	if !info.Mode().IsRegular() || info.Mode().Perm()&0o022 != 0 || owner == uid || owner != 0 && owner != trusted {
 		return nil, fmt.Errorf("%w: %s/%s/.job.ad (%v, uid %d)", ErrUnsafe, a.execute, dir, info.Mode(), owner)
 	}
@@ -119,7 +120,7 @@ func (a *jobAds) trusted() (uid uint32, err error) {
 	if !info.IsDir() || info.Mode().Perm()&0o022 != 0 {
 		return 0, fmt.Errorf("%w: %s is no directory that its owner alone can write to", ErrUnsafe, a.execute)
 	}
-	return ownerOf(info), nil
+	return a.owner(info), nil
 }
 
 func (a *jobAds) stat(name string) (fs.FileInfo, error) {
