@@ -44,10 +44,14 @@ func (j *jobAnswer) write(b *strings.Builder) {
 	if j == nil {
 		return
 	}
+	owner := j.User
+	if j.UID != nil {
+		owner = words(owner, "uid "+strconv.FormatUint(uint64(*j.UID), 10))
+	}
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	for _, f := range [...][2]string{
 		{"raw_id", j.RawID}, {"cluster", j.Cluster}, {"step_id", j.Step}, {"task_id", j.Task},
-		{"user", j.User}, {"account", j.Account}, {"partition", j.Partition}, {"name", j.Name},
+		{"user", owner}, {"account", j.Account}, {"partition", j.Partition}, {"name", j.Name},
 	} {
 		if f[1] != "" {
 			fmt.Fprintf(table, "  %s\t%s\tby %s\n", f[0], printable(f[1]), firstOf(j.By[f[0]], "nothing"))
