@@ -11,10 +11,11 @@ const (
 	EvidenceParent            // its parent's job, which was found by an ancestor or a cgroup
 	EvidenceAncestor          // a root-owned ancestor that names the job
 	EvidenceCgroup            // the path of its cgroup, which only root can enter
-	EvidenceFacts             // what the scheduler's prolog wrote as root, or its accounting
+	EvidenceFacts             // what the scheduler's prolog wrote as root
+	EvidenceAccounting        // what the scheduler's accounting says; never of a process
 )
 
-var evidenceNames = [...]string{"", "environ", "parent", "ancestor", "cgroup", "facts"}
+var evidenceNames = [...]string{"", "environ", "parent", "ancestor", "cgroup", "facts", "accounting"}
 
 // String is the name used in JSON, SQL and reports; empty for none.
 func (e Evidence) String() string {

@@ -1,6 +1,10 @@
 package index
 
-import "procmon"
+import (
+	"strconv"
+
+	"procmon"
+)
 
 // proved is the claim of a job that somebody other than its user vouches for.
 const proved = int64(-1)
@@ -38,16 +42,18 @@ func (t *txn) ownedJob(j *procmon.Job, host, claim int64) (*jobRow, error) {
 }
 
 // adoptClaims moves what the owner of a proved job claimed before it was proved
-// to be theirs. Nobody else's claims ever move.
-func (t *txn) adoptClaims(row *jobRow, host int64) error {
+// to be theirs. Nobody else's claims ever move. Where a cluster is not known,
+// those made on one of the hosts, a JSON array of ids, are of the same job.
+func (t *txn) adoptClaims(row *jobRow, hosts string) error {
 	j := &row.job
-	if row.claim != proved || j.RawID == "" || !j.By[procmon.JobUser].Proved() {
+	if row.claim != proved || j.RawID == "" || !j.By[procmon.JobUser].Proved() || j.UID == procmon.NoUID {
 		return nil
 	}
 	for {
 		from, err := t.jobWhere(`raw_id = ?1 AND claim = ?2 AND (restart = ?3 OR `+restartSilent+`)
-			AND (ifnull(cluster, '') = ?4 OR (cluster IS NULL OR ?4 = '') AND EXISTS (SELECT 1 FROM t_job_host WHERE job = id AND host = ?5))
-			LIMIT 1`, j.RawID, int64(j.UID), j.Restart, j.Cluster, host)
+			AND (ifnull(cluster, '') = ?4 OR (cluster IS NULL OR ?4 = '') AND EXISTS
+				(SELECT 1 FROM t_job_host WHERE job = id AND host IN (SELECT value FROM json_each(?5))))
+			LIMIT 1`, j.RawID, int64(j.UID), j.Restart, j.Cluster, hosts)
 		if from == nil || err != nil {
 			return err
 		}
@@ -56,4 +62,16 @@ func (t *txn) adoptClaims(row *jobRow, host int64) error {
 			return err
 		}
 	}
+}
+
+// hostList is a JSON array of ids, for json_each.
+func hostList(ids ...int64) string {
+	b := []byte{'['}
+	for i, id := range ids {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, id, 10)
+	}
+	return string(append(b, ']'))
 }

@@ -11,6 +11,7 @@ import (
 // fails or rows are pruned.
 type cache struct {
 	hosts    map[string]int64
+	short    map[string]int64 // hosts by the first part of their names, see knownHost; nil: not loaded
 	users    memo[userKey, int64]
 	charges  memo[charge, int64]
 	apps     memo[appKey, int64]

@@ -55,7 +55,7 @@ func (t *txn) learnJob(j *procmon.Job, host, claim int64) (row *jobRow, err erro
 	if err := t.mergeJob(row, j); err != nil {
 		return nil, err
 	}
-	return row, t.adoptClaims(row, host)
+	return row, t.adoptClaims(row, hostList(host))
 }
 
 // bounded cuts what a user's environment may have made long, before it is
@@ -198,6 +198,9 @@ func (t *txn) jobWhere(where string, args ...any) (*jobRow, error) {
 	}
 	for f := range j.By {
 		j.By[f] = procmon.Evidence(evidence >> (4 * f) & 15)
+	}
+	if uid == nil && j.By[procmon.JobUser] > 0 {
+		j.UID = procmon.NoUID
 	}
 	return row, nil
 }

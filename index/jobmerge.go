@@ -7,7 +7,7 @@ import "procmon"
 // don't take turns; what the scheduler itself says may change.
 func better(e, old procmon.Evidence) bool {
 	if e == old {
-		return e == procmon.EvidenceFacts
+		return e >= procmon.EvidenceFacts
 	}
 	return e > old
 }
@@ -31,6 +31,8 @@ func (t *txn) mergeJob(row *jobRow, j *procmon.Job) error {
 	set(procmon.JobName, &k.Name, j.Name)
 	if e := j.By[procmon.JobUser]; e > 0 && (k.By[procmon.JobUser] == 0 || better(e, k.By[procmon.JobUser])) {
 		k.User, k.UID, k.By[procmon.JobUser] = clean(j.User), j.UID, e
+	} else if k.UID == procmon.NoUID && k.User == clean(j.User) && e.Proved() {
+		k.UID = j.UID // accounting may tell the name only
 	}
 	for _, f := range []procmon.JobField{procmon.JobRawID, procmon.JobCluster, procmon.JobRestart} {
 		k.By[f] = max(k.By[f], j.By[f]) // their values are the key
@@ -63,7 +65,7 @@ func (t *txn) storeJob(row *jobRow) error {
 		evidence |= int64(e&15) << (4 * f)
 	}
 	var uid any
-	if j.By[procmon.JobUser] > 0 {
+	if j.By[procmon.JobUser] > 0 && j.UID != procmon.NoUID {
 		uid = int64(j.UID)
 	}
 	_, err = t.exec(`UPDATE t_job SET scheduler = ?, sluid = ?, job_id = ?, array_job = ?, array_task = ?, het_job = ?, het_offset = ?,
@@ -116,6 +118,8 @@ func (t *txn) foldJob(from, to *jobRow) error {
 	for _, query := range []string{
 		"INSERT OR IGNORE INTO t_job_host SELECT ?2, host, cpus, gpus, begin, done FROM t_job_host WHERE job = ?1",
 		"DELETE FROM t_job_host WHERE job = ?1 AND ?2",
+		"UPDATE OR IGNORE t_allocation SET job = ?2 WHERE job = ?1",
+		"DELETE FROM t_allocation WHERE job = ?1 AND ?2",
 		"DELETE FROM t_job WHERE id = ?1 AND ?2",
 	} {
 		if _, err := t.exec(query, from.id, to.id); err != nil {

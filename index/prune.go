@@ -164,7 +164,8 @@ func (w *Writer) pruneNames(ctx context.Context, day int64) error {
 			AND NOT EXISTS (SELECT 1 FROM t_usage WHERE step = t_step.id)
 			AND NOT EXISTS (SELECT 1 FROM t_run WHERE step = t_step.id)`},
 		{"t_job", `DELETE FROM t_job WHERE id > ?1 AND id <= ?2 AND NOT EXISTS (SELECT 1 FROM t_step WHERE job = t_job.id)
-			AND NOT EXISTS (SELECT 1 FROM t_job_host WHERE job = t_job.id AND ifnull(done, begin) / 86400000000 >= ?3)`},
+			AND NOT EXISTS (SELECT 1 FROM t_job_host WHERE job = t_job.id AND ifnull(done, begin) / 86400000000 >= ?3)
+			AND NOT EXISTS (SELECT 1 FROM t_allocation WHERE job = t_job.id AND coalesce(done, begin, submit) / 86400000000 >= ?3)`},
 		{"t_identity", `DELETE FROM t_identity WHERE id > ?1 AND id <= ?2 AND day < ?3
 			AND id NOT IN (SELECT identity FROM t_run WHERE flags & 1 AND id < ?3 * 86400000000)`},
 		{"t_app", `DELETE FROM t_app WHERE id > ?1 AND id <= ?2 AND ?3
@@ -177,8 +178,12 @@ func (w *Writer) pruneNames(ctx context.Context, day int64) error {
 		}
 	}
 	return w.do(ctx, func(t *txn) error {
-		_, err := t.exec("DELETE FROM t_job_host WHERE job NOT IN (SELECT id FROM t_job)")
-		return err
+		for _, table := range []string{"t_job_host", "t_allocation"} {
+			if _, err := t.exec("DELETE FROM " + table + " WHERE job NOT IN (SELECT id FROM t_job)"); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

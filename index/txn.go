@@ -46,6 +46,9 @@ func (t *txn) perform(work func(*txn) error) (err error) {
 			_, _ = t.exec("ROLLBACK")
 		}
 	}()
+	if err := t.noticeOthers(); err != nil {
+		return err
+	}
 	if t.w.cache.live == nil {
 		if err := t.loadLive(); err != nil {
 			return err
@@ -56,6 +59,20 @@ func (t *txn) perform(work func(*txn) error) (err error) {
 	}
 	_, err = t.exec("COMMIT")
 	return err
+}
+
+// noticeOthers forgets what the caches hold when another process has written:
+// an Importer may have made two jobs one.
+func (t *txn) noticeOthers() error {
+	var version int64
+	if _, err := t.get("PRAGMA data_version", nil, &version); err != nil {
+		return err
+	}
+	if t.w.version != version {
+		t.w.cache.forget()
+		t.w.version = version
+	}
+	return nil
 }
 
 // stmt prepares each question once in the life of the writer.

@@ -41,10 +41,13 @@ type Writer struct {
 	execs map[string]driver.StmtExecContext // likewise: those that change something
 	args  []driver.NamedValue               // room for exec
 	cache cache
-	line  []byte // the command line in the making
-	ends  int    // the slot of noteEnds that was written last
-	used  idSet  // texts that runs refer to, while Prune collects them; else nil
-	full  bool   // there is no room for new texts
+	// version is SQLite's data_version, as of which the cache is right: it
+	// changes when another process writes.
+	version int64
+	line    []byte // the command line in the making
+	ends    int    // the slot of noteEnds that was written last
+	used    idSet  // texts that runs refer to, while Prune collects them; else nil
+	full    bool   // there is no room for new texts
 
 	pruning sync.Mutex // held by the one Prune at a time
 }

@@ -29,6 +29,7 @@ type JobReport struct {
 // JobDetail is one job.
 type JobDetail struct {
 	Facts        Grid // one row
+	Accounting   Grid // what the scheduler's accounting says: one row, or none
 	Hosts        Grid // its share of each host, where prolog and epilog told it
 	Steps        Grid
 	Applications Grid
@@ -99,11 +100,17 @@ var factColumnsOfJob = []Column{
 func (r *JobReport) find(ctx context.Context, db Querier) (keys []jobKey, err error) {
 	s := new(statement)
 	s.add(`SELECT scheduler, cluster, job_id, raw_job_id, sluid, restart, job_name, account, partition,
-		json_group_array(DISTINCT ` + person + `), json_group_array(DISTINCT host), min("first"), max("last"),
-		sum(runs), sum(failed), sum(cpu_seconds), max(max_rss_bytes), max(max_rss_bytes * 2 - max_rss_upper_bound) & 1, sum(read_bytes), sum(write_bytes), claim_uid
-		FROM usage WHERE `)
+		coalesce(nullif(json_group_array(DISTINCT ` + person + `) FILTER (WHERE runs IS NOT NULL), '[]'),
+			json_group_array(DISTINCT ` + person + `) FILTER (WHERE ` + person + ` IS NOT NULL)),
+		json_group_array(DISTINCT host) FILTER (WHERE host IS NOT NULL), min("first"), max("last"),
+		coalesce(sum(runs), 0), coalesce(sum(failed), 0), sum(cpu_seconds), max(max_rss_bytes),
+		max(max_rss_bytes * 2 - max_rss_upper_bound) & 1, sum(read_bytes), sum(write_bytes), claim_uid FROM (`)
+	const ids = `scheduler, cluster, job_id, raw_job_id, sluid, restart, job_name, account, partition, user, uid, claim_uid, `
+	s.add(`SELECT ` + ids + `host, ` + sumColumns + `, NULL AS began FROM usage WHERE `)
 	s.filter(Filter{Job, []string{r.ID}})
-	s.add(` GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, claim_uid ORDER BY 12, 4, 6`)
+	s.add(` UNION ALL SELECT ` + ids + `NULL, ` + nulls(sumColumns) + `, coalesce(start, submit) FROM allocations WHERE `)
+	s.filter(Filter{Job, []string{r.ID}})
+	s.add(`) GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, claim_uid ORDER BY coalesce(min("first"), min(began)), length(raw_job_id), 4, 6`)
 	jobs, restarted, clusters := 0, false, map[string]bool{}
 	err = each(ctx, db, s, len(factColumnsOfJob)+1, func(raw []any) error {
 		jobs++
@@ -121,6 +128,11 @@ func (r *JobReport) find(ctx context.Context, db Querier) (keys []jobKey, err er
 	})
 	r.several(jobs, restarted, len(clusters))
 	return keys, err
+}
+
+// nulls is as many NULLs as there are columns in a list.
+func nulls(columns string) string {
+	return "NULL" + strings.Repeat(", NULL", strings.Count(columns, ","))
 }
 
 // several says why an id is more than one job.
@@ -158,6 +170,9 @@ func (j *JobDetail) fill(ctx context.Context, db Querier, key *jobKey, limit int
 	if err := j.allocation(ctx, db, key); err != nil {
 		return err
 	}
+	if err := j.accounting(ctx, db, key); err != nil {
+		return err
+	}
 	if err := j.runs(ctx, db, key, limit); err != nil {
 		return err
 	}
@@ -167,11 +182,32 @@ func (j *JobDetail) fill(ctx context.Context, db Querier, key *jobKey, limit int
 	if n := toInt(j.fact("runs")) - int64(j.RunCount); n > 0 {
 		j.Notes = append(j.Notes, fmt.Sprintf("%d single runs were pruned; the sums count them.", n))
 	}
+	return j.cover(ctx, db, now)
+}
+
+// cover asks how much was seen on the job's hosts while it ran.
+func (j *JobDetail) cover(ctx context.Context, db Querier, now time.Time) (err error) {
 	first, _ := j.fact("first").(time.Time)
 	last, _ := j.fact("last").(time.Time)
 	hosts, _ := j.fact("hosts").([]string)
-	var err error
-	j.Coverage, err = coverage(ctx, db, j.beside(first, last, hosts), first, last, hosts...)
+	if toInt(j.fact("runs")) > 0 {
+		j.Coverage, err = coverage(ctx, db, j.beside(first, last, hosts), first, last, hosts...)
+		return err
+	}
+	j.Notes = append(j.Notes, "No run of it is recorded: all of this is the accounting's word.")
+	for _, row := range j.Hosts.Rows {
+		hosts = append(hosts, row[0].(string))
+	}
+	start, begun := value(&j.Accounting, "start").(time.Time)
+	end, over := value(&j.Accounting, "end").(time.Time)
+	if !begun || len(hosts) == 0 {
+		j.Coverage.Recorded = -1
+		return nil
+	}
+	if !over {
+		end = now
+	}
+	j.Coverage, err = coverage(ctx, db, nil, start, end, hosts...)
 	return err
 }
 
@@ -188,9 +224,15 @@ func (j *JobDetail) beside(first, last time.Time, hosts []string) *statement {
 	return s
 }
 
-func (j *JobDetail) fact(name string) any {
-	i := slices.IndexFunc(j.Facts.Columns, func(c Column) bool { return c.Name == name })
-	return j.Facts.Rows[0][i]
+func (j *JobDetail) fact(name string) any { return value(&j.Facts, name) }
+
+// value is a column of the one row of a grid, nil if there is no row.
+func value(g *Grid, name string) any {
+	if len(g.Rows) == 0 {
+		return nil
+	}
+	i := slices.IndexFunc(g.Columns, func(c Column) bool { return c.Name == name })
+	return g.Rows[0][i]
 }
 
 // drop takes columns away.
@@ -205,26 +247,6 @@ func (t *Table) drop(names ...string) {
 			t.Rows[r] = slices.Delete(t.Rows[r], i, i+1)
 		}
 	}
-}
-
-// allocation asks what the job had of its hosts.
-func (j *JobDetail) allocation(ctx context.Context, db Querier, key *jobKey) error {
-	j.Hosts.Columns = []Column{
-		{Name: "host", Title: "Host"}, {Name: "cpus", Title: "CPUs", Unit: Count, Missing: "?"}, {Name: "gpus", Title: "GPUs", Unit: Count, Missing: "?"},
-		{Name: "start", Title: "Start", Unit: Time, Missing: "?"}, {Name: "end", Title: "End", Unit: Time, Missing: "?"},
-	}
-	s := new(statement)
-	s.add(`SELECT host, cpus, gpus, start, "end" FROM jobs WHERE 1`)
-	s.key(key)
-	s.add(` AND coalesce(cpus, gpus, start, "end") IS NOT NULL ORDER BY host`)
-	return each(ctx, db, s, len(j.Hosts.Columns), j.Hosts.take)
-}
-
-// take adds a row of the database.
-func (t *Grid) take(raw []any) error {
-	row, err := t.values(raw)
-	t.Rows = append(t.Rows, row)
-	return err
 }
 
 // evidence counts the single runs and notes how they were found to be the

@@ -57,6 +57,7 @@ func (w *world) app() *cli.App {
 				append([]cli.Flag{&cli.IntFlag{Name: "limit", Usage: "show at most `N` single runs", Value: 200}}, commonFlags()...)),
 			w.command("coverage", "what was seen and what was not, by host", "", coverageDescription, w.coverage,
 				append(rangeFlags(), commonFlags()...)),
+			w.command("import-jobs", "take over what the scheduler's accounting says of jobs", "FILE…", importJobsDescription, w.importJobs, importJobsFlags()),
 			w.command("completion", "print a completion script for a shell", "bash|zsh|fish", completionDescription, w.completion, nil),
 		},
 	}

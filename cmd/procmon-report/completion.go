@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -28,20 +29,23 @@ func (w *world) completion(c *cli.Context) error {
 // word is a flag or a command and what it is for.
 type word struct{ text, usage string }
 
+// words lists the flags of the program and of its commands, each once.
 func words(app *cli.App) (flags, commands []word) {
-	for _, f := range app.Flags {
+	all := slices.Clone(app.Flags)
+	for _, c := range app.Commands {
+		commands = append(commands, word{c.Name, c.Usage})
+		all = append(all, c.Flags...)
+	}
+	for _, f := range all {
 		usage := ""
 		if d, ok := f.(cli.DocGenerationFlag); ok {
 			usage = strings.ReplaceAll(d.GetUsage(), "`", "")
 		}
 		for _, name := range f.Names() {
-			if len(name) > 1 {
+			if len(name) > 1 && !slices.ContainsFunc(flags, func(w word) bool { return w.text == name }) {
 				flags = append(flags, word{name, usage})
 			}
 		}
-	}
-	for _, c := range app.Commands {
-		commands = append(commands, word{c.Name, c.Usage})
 	}
 	return flags, commands
 }

@@ -29,19 +29,21 @@ const (
 // world is what the program knows of its surroundings, so that tests can
 // choose it.
 type world struct {
+	in       io.Reader
 	out, err io.Writer
 	getenv   func(string) string
 	now      time.Time
 	zone     *time.Location
 	// terminal is the width of the terminal that out is, 0: it is none.
 	terminal int
+	watched  bool // err is a terminal
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	w := &world{
-		out: os.Stdout, err: os.Stderr, getenv: os.Getenv,
-		now: time.Now(), zone: time.Local, terminal: terminalWidth(os.Stdout),
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv,
+		now: time.Now(), zone: time.Local, terminal: terminalWidth(os.Stdout), watched: terminalWidth(os.Stderr) > 0,
 	}
 	code := w.run(ctx, os.Args)
 	stop()

@@ -196,3 +196,40 @@ SELECT
   l.count AS count
 FROM t_loss l
 JOIN t_host h ON h.id = l.host;
+
+DROP VIEW IF EXISTS allocations;
+CREATE VIEW allocations AS
+SELECT
+  j.scheduler AS scheduler,
+  j.cluster AS cluster,
+  j.job_id AS job_id,
+  j.raw_id AS raw_job_id,
+  j.restart AS restart,
+  j.sluid AS sluid,
+  j.array_job AS array_job_id,
+  j.array_task AS array_task_id,
+  j.het_job AS het_job_id,
+  j.het_offset AS het_offset,
+  j.owner AS user,
+  j.owner_uid AS uid,
+  j.account AS account,
+  j.partition AS partition,
+  j.name AS job_name,
+  a.state AS state,
+  a.over AS over,
+  CASE WHEN a.exit < 256 THEN a.exit END AS exit_code,
+  CASE WHEN a.exit > 256 THEN a.exit - 256 END AS exit_signal,
+  a.cpus AS cpus,
+  a.gpus AS gpus,
+  a.nodes AS nodes,
+  a.node_list AS node_list,
+  a.submit / 1e6 AS submit,
+  a.begin / 1e6 AS start,
+  a.done / 1e6 AS "end",
+  a.elapsed / 1e6 AS elapsed_seconds,
+  a.cpu_us / 1e6 AS cpu_seconds,
+  a.cpus * a.elapsed / 1e6 AS allocated_core_seconds,
+  a.gpus * a.elapsed / 1e6 AS allocated_gpu_seconds,
+  nullif(j.claim, -1) AS claim_uid
+FROM t_allocation a
+JOIN t_job j ON j.id = a.job;

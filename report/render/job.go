@@ -21,7 +21,7 @@ func Job(w io.Writer, r *report.JobReport, o Options) error {
 	for _, note := range r.Notes {
 		p.paragraph(note)
 	}
-	if len(r.Jobs) > 1 {
+	if len(r.Jobs) > 1 && len(r.Overview.Rows) > 0 {
 		p.printf("\n")
 		p.grid(r.Overview, true)
 	}
@@ -37,6 +37,10 @@ func Job(w io.Writer, r *report.JobReport, o Options) error {
 
 func (p *printer) job(j *report.JobDetail) {
 	p.facts(&j.Facts)
+	if len(j.Accounting.Rows) > 0 {
+		p.printf("\n%s\n", p.bold("Accounting"))
+		p.facts(&j.Accounting)
+	}
 	p.section("Hosts", &j.Hosts)
 	p.section("Steps", &j.Steps)
 	p.section("Applications", &j.Applications)
@@ -52,7 +56,9 @@ func (p *printer) job(j *report.JobDetail) {
 	for _, note := range j.Notes {
 		p.paragraph(note)
 	}
-	p.coverage(&j.Coverage, " on its hosts")
+	if !j.Coverage.To.IsZero() {
+		p.coverage(&j.Coverage, " on its hosts")
+	}
 }
 
 // facts shows what is known of a job, a line each, the zone with its times.
@@ -60,6 +66,9 @@ func (p *printer) facts(g *report.Grid) {
 	for i, c := range g.Columns {
 		v := g.Rows[0][i]
 		if v == nil || c.Name == "restart" && v == int64(0) || c.Unit == report.Mark {
+			continue
+		}
+		if l, ok := v.([]string); ok && len(l) == 0 {
 			continue
 		}
 		text := p.marked(g.Columns, g.Rows[0], i).text
@@ -176,7 +185,11 @@ func jobJSON(w io.Writer, r *report.JobReport) error {
 		}{{"allocation", &j.Hosts}, {"steps", &j.Steps}, {"applications", &j.Applications}, {"run_tree", &j.Runs}} {
 			o = append(o, member{part.name, jsonRows(part.grid.Columns, part.grid.Rows)})
 		}
-		jobs = append(jobs, append(o, member{"run_count", j.RunCount}, member{"coverage", jsonCoverage(&j.Coverage)}, member{"notes", list(j.Notes)}))
+		var told any // null: accounting says nothing
+		if len(j.Accounting.Rows) > 0 {
+			told = jsonRow(j.Accounting.Columns, j.Accounting.Rows[0])
+		}
+		jobs = append(jobs, append(o, member{"accounting", told}, member{"run_count", j.RunCount}, member{"coverage", jsonCoverage(&j.Coverage)}, member{"notes", list(j.Notes)}))
 	}
 	return indented(w, object{
 		{"query", object{{"job", r.ID}}},

@@ -79,6 +79,9 @@ func (r Run) Record() procmon.Record {
 		Exe: r.Exe, Args: []byte(strings.Join(r.Args, "\x00") + "\x00"), ArgsCount: len(r.Args),
 	}
 	p.ArgsBytes = len(p.Args)
+	if r.Job.By[procmon.JobUser] > 0 {
+		r.Job.UID = r.UID
+	}
 	run := &procmon.Run{Process: p, UserName: r.User, Job: r.Job, Application: r.Application, Start: r.At}
 	if !r.Parent.IsZero() {
 		run.Parent = procmon.RunID{Process: procmon.ProcessID{PID: r.PPID, Start: since(r.Parent).Ticks()}, Exec: since(r.Parent)}

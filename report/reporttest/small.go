@@ -18,6 +18,7 @@ func Small(t testing.TB) string {
 		records = append(records, r.Record())
 	}
 	batch := SlurmJob("1234", "1234", "", "alice", "chem")
+	batch.UID = 1001
 	records = append(records, procmon.Record{Time: day.Add(2 * time.Hour), Summary: &procmon.JobSummary{
 		Job: batch, CPUs: 8, GPUs: 1, Start: day.Add(-time.Second), End: day.Add(2 * time.Hour),
 	}})
