@@ -1,7 +1,7 @@
 package accounting
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -93,7 +93,7 @@ func (c *jobcomp) job(line string) (procmon.Accounted, error) {
 		a.CPUs, a.GPUs, a.Nodes, a.Start = 0, 0, 0, zeroTime
 	}
 	a.Hosts = expand(a.NodeList)
-	return a, errors.Join(errs[:]...)
+	return a, cmp.Or(errs[:]...)
 }
 
 var zeroTime time.Time

@@ -59,6 +59,8 @@ func (p *pbs) job(line string) (procmon.Accounted, error) {
 		a.Submit = when.UTC()
 	case a.Over && a.End.IsZero():
 		a.End = when.UTC()
+	case !a.Over:
+		a.End = zeroTime
 	}
 	return a, err
 }
@@ -130,7 +132,7 @@ func pbsAllocation(a *procmon.Allocation, f map[string]string) error {
 		a.Exit, errs[5] = pbsExit(s)
 	}
 	if a.Start.IsZero() {
-		return errors.Join(errs[:]...)
+		return cmp.Or(errs[:]...)
 	}
 	if a.Hosts = vnodes(f["exec_vnode"]); a.Hosts == nil {
 		a.Hosts = slots(f["exec_host"], f["exec_gpus"])
@@ -144,7 +146,7 @@ func pbsAllocation(a *procmon.Allocation, f map[string]string) error {
 		a.CPUs, errs[6] = count(cmp.Or(f["total_execution_slots"], f["resources_used.ncpus"], f["Resource_List.ncpus"]))
 	}
 	a.NodeList = nodeList(a.Hosts)
-	return errors.Join(errs[:]...)
+	return cmp.Or(errs[:]...)
 }
 
 // pbsExit reads PBS's Exit_status: from 256 on it is 256 and a signal, below 0

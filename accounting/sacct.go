@@ -2,7 +2,6 @@ package accounting
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -70,7 +69,7 @@ func (s *sacct) job(line string) (procmon.Accounted, error) {
 	}
 	r.facts(&a.Job)
 	r.allocation(&a.Allocation)
-	return a, errors.Join(r.errs...)
+	return a, cmp.Or(r.errs...)
 }
 
 // ids finds out which job a line is of.
