@@ -99,13 +99,20 @@ func (t *txn) owner(j *procmon.Job) error {
 	if j.UID != procmon.NoUID || j.User == "" {
 		return nil
 	}
-	var least, most *int64
-	if _, err := t.get("SELECT min(uid), max(uid) FROM t_user WHERE name = ?", []any{clean(j.User)}, &least, &most); err != nil {
-		return err
+	name := clean(j.User)
+	uid, ok := t.w.cache.owners.get(name)
+	if !ok {
+		uid = procmon.NoUID
+		var least, most *int64
+		if _, err := t.get("SELECT min(uid), max(uid) FROM t_user WHERE name = ?", []any{name}, &least, &most); err != nil {
+			return err
+		}
+		if least != nil && *least == *most {
+			uid = uint32(*least)
+		}
+		t.w.cache.owners.put(name, uid)
 	}
-	if least != nil && *least == *most {
-		j.UID = uint32(*least)
-	}
+	j.UID = uid
 	return nil
 }
 

@@ -13,6 +13,7 @@ type cache struct {
 	hosts    map[string]int64
 	short    map[string]int64 // hosts by the first part of their names, see knownHost; nil: not loaded
 	users    memo[userKey, int64]
+	owners   memo[string, uint32] // numbers of users by name, see owner
 	charges  memo[charge, int64]
 	apps     memo[appKey, int64]
 	idents   memo[identKey, *dated]
@@ -29,6 +30,7 @@ func newCache() cache {
 	return cache{
 		hosts:    make(map[string]int64),
 		users:    memo[userKey, int64]{half: some},
+		owners:   memo[string, uint32]{half: some},
 		charges:  memo[charge, int64]{half: some},
 		apps:     memo[appKey, int64]{half: some},
 		idents:   memo[identKey, *dated]{half: some},

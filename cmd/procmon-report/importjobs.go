@@ -110,7 +110,7 @@ func (w *world) importJobs(c *cli.Context) (err error) {
 	for _, name := range c.Args().Slice() {
 		if err := i.open(c.Context, name); err != nil {
 			i.progress.clear()
-			return errors.Join(fmt.Errorf("%s: %w", name, err), i.summary()) // what was stored stays
+			return errors.Join(fmt.Errorf("%s: %w", name, nameless(err)), i.summary()) // what was stored stays
 		}
 	}
 	i.progress.clear()
@@ -126,16 +126,21 @@ func (w *world) importJobs(c *cli.Context) (err error) {
 	return err
 }
 
+// nameless is an error of a file without the file's name.
+func nameless(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
 // open reads one file, compressed or not.
 func (i *importing) open(ctx context.Context, name string) error {
 	in, size := i.w.in, int64(0)
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
-			var path *os.PathError
-			if errors.As(err, &path) { // the name stands before it already
-				return path.Err
-			}
 			return err
 		}
 		defer f.Close()
@@ -193,9 +198,15 @@ func (i *importing) read(ctx context.Context, name string, in io.Reader) error {
 
 // store hands on a batch, which stands on some lines of a file.
 func (i *importing) store(ctx context.Context, name string, batch []procmon.Accounted, lines []int) error {
+	began := time.Now()
 	done, err := i.to.Import(ctx, batch)
 	if err != nil {
 		return err
+	}
+	if len(batch) == importBatch { // more to come: the daemon has its turn
+		if err := pause(ctx, time.Since(began)); err != nil {
+			return err
+		}
 	}
 	i.done.Added += done.Added
 	i.done.Updated += done.Updated
@@ -210,6 +221,18 @@ func (i *importing) store(ctx context.Context, name string, batch []procmon.Acco
 		i.tell(name, err.Error())
 	}
 	return nil
+}
+
+// pause waits, or not any more.
+func pause(ctx context.Context, span time.Duration) error {
+	timer := time.NewTimer(span)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }
 
 // tell says what is wrong, the first times.
