@@ -6,13 +6,13 @@ type Evidence uint8
 
 // Kinds of evidence, in growing order of trust.
 const (
-	EvidenceNone     Evidence = iota
-	EvidenceEnviron           // the process's environment: its user can forge it
-	EvidenceParent            // its parent's job, which was found by an ancestor or a cgroup
-	EvidenceAncestor          // a root-owned ancestor that names the job
-	EvidenceCgroup            // the path of its cgroup, which only root can enter
-	EvidenceFacts             // what the scheduler's prolog wrote as root
-	EvidenceAccounting        // what the scheduler's accounting says; never of a process
+	EvidenceNone       Evidence = iota
+	EvidenceEnviron             // the process's environment: its user can forge it
+	EvidenceParent              // its parent's job, which was found by an ancestor or a cgroup
+	EvidenceAncestor            // a root-owned ancestor that names the job
+	EvidenceCgroup              // the path of its cgroup, which only root can enter
+	EvidenceFacts               // what the scheduler's prolog wrote as root
+	EvidenceAccounting          // what the scheduler's accounting says; never of a process
 )
 
 var evidenceNames = [...]string{"", "environ", "parent", "ancestor", "cgroup", "facts", "accounting"}

@@ -16,7 +16,7 @@ import (
 )
 
 // importInto runs import-jobs with a text on standard input.
-func importInto(t *testing.T, ctx context.Context, index string, in io.Reader, args ...string) (stdout, stderr string, code int) {
+func importInto(ctx context.Context, t *testing.T, index string, in io.Reader, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	w := &world{in: in, out: &out, err: &errs, getenv: func(string) string { return "" }, now: reporttest.Now, zone: time.UTC, watched: true}
@@ -43,17 +43,17 @@ func TestImportJobsFromPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n, in := range []string{text, packed.String()} {
-		out, errs, code := importInto(t, t.Context(), index, strings.NewReader(in), "-")
+		out, errs, code := importInto(t.Context(), t, index, strings.NewReader(in), "-")
 		want := []string{"700 lines: 700 jobs new, 0 updated, 0 known already.\n", "700 lines: 0 jobs new, 0 updated, 700 known already.\n"}[n]
 		if code != 0 || out != want || errs != "" {
 			t.Errorf("exit %d, %q %q, want %q", code, out, errs, want)
 		}
 	}
-	out, errs, code := importInto(t, t.Context(), index, strings.NewReader(packed.String()[:packed.Len()/2]), "-")
+	out, errs, code := importInto(t.Context(), t, index, strings.NewReader(packed.String()[:packed.Len()/2]), "-")
 	if code != 1 || !strings.Contains(errs, "-: unexpected EOF") {
 		t.Errorf("half a file: exit %d, %q %q", code, out, errs)
 	}
-	out, _, code = importInto(t, t.Context(), index, strings.NewReader(""), "-")
+	out, _, code = importInto(t.Context(), t, index, strings.NewReader(""), "-")
 	if code != 0 || out != "No lines: no job to import.\n" {
 		t.Errorf("no lines: exit %d, %q", code, out)
 	}
@@ -63,7 +63,7 @@ func TestImportJobsFromPipe(t *testing.T) {
 func TestImportJobsBadLines(t *testing.T) {
 	index := reporttest.Small(t)
 	text := "JobIDRaw|User|State\n" + strings.Repeat("\x1b[31m|bad|x\n", 25)
-	out, errs, code := importInto(t, t.Context(), index, strings.NewReader(text), "-")
+	out, errs, code := importInto(t.Context(), t, index, strings.NewReader(text), "-")
 	if code != 1 || !strings.Contains(out, "25 bad") {
 		t.Errorf("nothing but bad lines: exit %d, %q", code, out)
 	}
@@ -72,10 +72,10 @@ func TestImportJobsBadLines(t *testing.T) {
 		!strings.HasSuffix(lines[11], "no line tells of a job that can be read") || strings.Contains(errs, "\x1b") {
 		t.Errorf("said:\n%s", errs)
 	}
-	if out, _, code = importInto(t, t.Context(), index, strings.NewReader(text+"1|alice|RUNNING\n"), "-"); code != 0 || !strings.Contains(out, "1 job new") {
+	if out, _, code = importInto(t.Context(), t, index, strings.NewReader(text+"1|alice|RUNNING\n"), "-"); code != 0 || !strings.Contains(out, "1 job new") {
 		t.Errorf("one good line: exit %d, %q", code, out)
 	}
-	out, errs, code = importInto(t, t.Context(), index, strings.NewReader("JobIDRaw|State\n2|RUNNING\nbad\n3|RUNNING\n"), "--strict", "-")
+	out, errs, code = importInto(t.Context(), t, index, strings.NewReader("JobIDRaw|State\n2|RUNNING\nbad\n3|RUNNING\n"), "--strict", "-")
 	if code != 1 || !strings.HasPrefix(out, "2 lines: 1 job new") || !strings.Contains(errs, "-: line 3: 1 columns") {
 		t.Errorf("strict: exit %d, %q %q", code, out, errs)
 	}
@@ -86,7 +86,7 @@ func TestImportJobsInterrupted(t *testing.T) {
 	index := reporttest.Small(t)
 	ctx, stop := context.WithCancel(t.Context())
 	in := io.MultiReader(strings.NewReader(jobLines(400)), &stopping{stop: stop})
-	out, errs, code := importInto(t, ctx, index, in, "-")
+	out, errs, code := importInto(ctx, t, index, in, "-")
 	if code != 1 || !strings.HasPrefix(out, "400 lines: 300 jobs new") || !strings.Contains(errs, "context canceled") {
 		t.Errorf("exit %d, %q %q", code, out, errs)
 	}
@@ -134,7 +134,7 @@ func TestProgress(t *testing.T) {
 func TestImportJobsUnreadable(t *testing.T) {
 	index := reporttest.Small(t)
 	dir := t.TempDir()
-	_, errs, code := importInto(t, t.Context(), index, nil, dir)
+	_, errs, code := importInto(t.Context(), t, index, nil, dir)
 	if code != 1 || strings.Count(errs, dir) != 1 || !strings.Contains(errs, "is a directory") {
 		t.Errorf("a directory: exit %d, %q", code, errs)
 	}
@@ -142,7 +142,7 @@ func TestImportJobsUnreadable(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("\x1f\x8bnot gzip at all"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, errs, code = importInto(t, t.Context(), index, nil, broken)
+	_, errs, code = importInto(t.Context(), t, index, nil, broken)
 	if code != 1 || !strings.Contains(errs, gzip.ErrHeader.Error()) {
 		t.Errorf("no gzip: exit %d, %q", code, errs)
 	}
