@@ -193,29 +193,38 @@ func (t *txn) likeliest(j *procmon.Job, hosts string) (*jobRow, error) {
 	return t.jobWhere(loose+" ORDER BY restart DESC LIMIT 1", args...)
 }
 
+// prologDelay is how long after a job's start its prolog may begin, and how much
+// the clocks of two hosts may differ.
+const prologDelay = 5_000_000
+
 // restartOf guesses which life of a job something is of: the one that began
-// then, the newest one that is known, or the one after it.
+// then as accounting or a prolog told, the newest one that is known, or the one after it.
 func (t *txn) restartOf(newest *jobRow, a *procmon.Allocation) (int, error) {
 	j := &newest.job
-	var restart, begin, done *int64
-	if !a.Start.IsZero() {
-		if _, err := t.get(`SELECT max(restart) FROM t_job JOIN t_allocation ON job = id
-			WHERE raw_id = ? AND claim = -1 AND ifnull(cluster, '') = ? AND begin = ?`,
-			[]any{j.RawID, j.Cluster, a.Start.UnixMicro()}, &restart); err != nil {
-			return 0, err
-		}
-		if restart != nil {
-			return int(*restart), nil
-		}
-	}
-	// Only a count that was told can be counted on.
-	if !toldRestart(j) || a.Start.IsZero() {
+	if a.Start.IsZero() {
 		return j.Restart, nil
 	}
-	if _, err := t.get("SELECT begin, done FROM t_allocation WHERE job = ? AND over", []any{newest.id}, &begin, &done); err != nil {
-		return 0, err
+	start, end := a.Start.UnixMicro(), maxStart
+	if !a.End.IsZero() {
+		end = a.End.UnixMicro()
 	}
-	if done != nil && a.Start.UnixMicro() >= *done {
+	var restart int
+	ok, err := t.get(`SELECT restart FROM t_job JOIN t_allocation ON job = id
+		WHERE raw_id = ?1 AND claim = -1 AND ifnull(cluster, '') = ?2 AND begin = ?3
+		UNION ALL SELECT * FROM (SELECT restart FROM t_job JOIN t_job_host ON job = id
+			WHERE raw_id = ?1 AND claim = -1 AND ifnull(cluster, '') = ?2 AND begin BETWEEN ?3 - ?5 AND ?4 ORDER BY begin)
+		LIMIT 1`, []any{j.RawID, j.Cluster, start, end, prologDelay}, &restart)
+	if ok || err != nil {
+		return restart, err
+	}
+	// Only a count that was told can be counted on.
+	var done *int64
+	if toldRestart(j) {
+		if _, err := t.get("SELECT done FROM t_allocation WHERE job = ? AND over", []any{newest.id}, &done); err != nil {
+			return 0, err
+		}
+	}
+	if done != nil && start >= *done {
 		return j.Restart + 1, nil
 	}
 	return j.Restart, nil

@@ -257,6 +257,32 @@ func TestImportShares(t *testing.T) {
 	}
 }
 
+// TestImportSilentLives imports lives of a job without their numbers: those
+// that prologs told of are told apart by when they began.
+func TestImportSilentLives(t *testing.T) {
+	w := mustOpen(t, testOptions(t))
+	for life := range 2 {
+		j := accounted(nil).Job
+		j.By, j.Restart = evidence(procmon.EvidenceFacts, nil), life
+		begin := t0.Add(time.Duration(life)*2*time.Hour + time.Second)
+		mustWrite(t, w, procmon.Record{Host: "n1", Time: begin, Summary: &procmon.JobSummary{Job: j, Start: begin}})
+	}
+	first := accounted(func(a *procmon.Accounted) { silent(a); a.State = "NODE_FAIL" })
+	second := accounted(func(a *procmon.Accounted) {
+		silent(a)
+		a.Start, a.End = a.Start.Add(2*time.Hour), a.End.Add(2*time.Hour)
+	})
+	i := mustImporter(t, w.opts.Path)
+	for _, batch := range [][]procmon.Accounted{{second, first}, {first, second}} {
+		mustImport(t, i, batch...)
+		got := dump(t, mustRead(t, w), "SELECT restart, state FROM allocations ORDER BY restart")
+		want := []map[string]any{{"restart": int64(0), "state": "NODE_FAIL"}, {"restart": int64(1), "state": "COMPLETED"}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	}
+}
+
 // aYear makes what accounting says of random jobs at different times: in the
 // order of time, and of each life the more the later.
 func aYear(rnd *rand.Rand, jobs int) []procmon.Accounted {
