@@ -37,6 +37,9 @@ func (p *pbs) job(line string) (procmon.Accounted, error) {
 	if err != nil {
 		return a, fmt.Errorf("%q is no time as 11/22/2026 08:30:00", cut(parts[0]))
 	}
+	if when, err = inRange(parts[0], when); err != nil {
+		return a, err
+	}
 	kind, id := parts[1], parts[2]
 	a.State = pbsStates[kind]
 	if a.State == "" || strings.Contains(id, "[]") { // such as licences; an array has no CPUs of its own
@@ -54,13 +57,13 @@ func (p *pbs) job(line string) (procmon.Accounted, error) {
 		return a, errOther
 	}
 	err = pbsAllocation(&a.Allocation, f)
-	switch {
-	case kind == "Q" && a.Submit.IsZero():
-		a.Submit = when.UTC()
-	case a.Over && a.End.IsZero():
-		a.End = when.UTC()
-	case !a.Over:
+	if !a.Over {
 		a.End = zeroTime
+	} else if a.End.IsZero() {
+		a.End = when
+	}
+	if kind == "Q" && a.Submit.IsZero() {
+		a.Submit = when
 	}
 	return a, err
 }

@@ -424,3 +424,37 @@ func TestOpenImporter(t *testing.T) {
 		t.Errorf("a directory: %v", err)
 	}
 }
+
+// TestImportBeside imports and writes at the same time: both wait for one
+// another, and all of both is stored.
+func TestImportBeside(t *testing.T) {
+	w := mustOpen(t, testOptions(t))
+	i := mustImporter(t, w.opts.Path)
+	done := make(chan error, 1)
+	all := aYear(seeded(t), 300)
+	go func() {
+		for batch := range slices.Chunk(all, 20) {
+			if _, err := i.Import(t.Context(), batch); err != nil {
+				done <- err
+				return
+			}
+		}
+		done <- nil
+	}()
+	h := newHistory(seeded(t), 0.2)
+	h.jobs = 5000 // others than those of accounting, whose owners are others
+	for range 40 {
+		mustWrite(t, w, h.batch(25)...)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	r := mustRead(t, w)
+	agree(t, r)
+	if n := number(t, r, "SELECT count(DISTINCT raw_job_id) FROM allocations"); n != 300 {
+		t.Errorf("%d jobs", n)
+	}
+	if n := number(t, r, "SELECT count(*) FROM runs"); n != 1000 {
+		t.Errorf("%d runs", n)
+	}
+}

@@ -46,7 +46,7 @@ Lines that cannot be read are counted, and the first ten told.
 EXAMPLES:
    procmon-report import-jobs --utc sacct.txt
    procmon-report import-jobs --cluster c1 /var/spool/pbs/server_priv/accounting/202611*
-   D=$(od -An -N8 -tx8 /dev/urandom); sacct -P --delimiter "$D" … | procmon-report import-jobs --delimiter "$D" -
+   D=$(od -An -N8 -tx8 /dev/urandom | tr -d ' '); sacct -P --delimiter "$D" … | procmon-report import-jobs --delimiter "$D" -
 
 EXIT STATUS:
    0  done, some bad lines or not
