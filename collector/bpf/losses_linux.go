@@ -18,13 +18,14 @@ const (
 type tally struct {
 	since  procmon.BootNS
 	misses [4]uint64 // of the programs
+	due    bool      // not looked at yet
 }
 
 // tellLosses tells what the programs counted since the last time, and says
 // whether the ring dropped anything: then the books know more than was told.
 func (s *Source) tellLosses(at procmon.BootNS, emit func(*procmon.Event)) (dropped bool) {
 	since := s.losses.since
-	s.losses.since = at
+	s.losses.since, s.losses.due = at, false
 	loss := func(cpu int, n uint64, from procmon.BootNS, reason, where string) {
 		if n > 0 {
 			emit(&procmon.Event{Kind: procmon.EventLost, Time: at, Loss: &procmon.Loss{

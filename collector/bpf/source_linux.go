@@ -53,7 +53,7 @@ func (s *Source) open() (err error) {
 	if s.woken, err = pollable(s.progs.Ring.FD()); err != nil {
 		return err
 	}
-	s.losses = tally{since: s.cfg.Clock.Now()}
+	s.losses = tally{since: s.cfg.Clock.Now(), due: true}
 	return nil
 }
 
@@ -150,9 +150,10 @@ func (s *Source) wait(ctx context.Context, d time.Duration, some uint64) (woken 
 // turn hands on what is in the ring, and what is due.
 func (s *Source) turn(emit func(*procmon.Event)) error {
 	at := s.cfg.Clock.Now()
-	s.drain(at, emit)
+	some := s.drain(at, emit)
 	s.notePlace()
-	if s.tellLosses(at, emit) {
+	// Nothing is lost where nothing comes: an idle node is not asked.
+	if (some || s.losses.due) && s.tellLosses(at, emit) {
 		emit(&procmon.Event{Kind: procmon.EventUntold, Time: at})
 		if err := s.sweep(emit); err != nil {
 			return err
@@ -170,8 +171,8 @@ func (s *Source) mark(at procmon.BootNS, emit func(*procmon.Event)) {
 	emit(&procmon.Event{Kind: procmon.EventMark, Time: at - min(at, markSlack)})
 }
 
-// drain hands on every record that is in the ring.
-func (s *Source) drain(at procmon.BootNS, emit func(*procmon.Event)) {
+// drain hands on every record that is in the ring, and says whether there was one.
+func (s *Source) drain(at procmon.BootNS, emit func(*procmon.Event)) bool {
 	wall := s.cfg.Clock.Wall(at)
 	n := 0
 	s.ring.each(func(b []byte) {
@@ -182,6 +183,7 @@ func (s *Source) drain(at procmon.BootNS, emit func(*procmon.Event)) {
 			}
 		}
 	})
+	return n > 0
 }
 
 // CanWait says whether at least a quarter of the ring is free.
