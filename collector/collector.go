@@ -63,6 +63,7 @@ type Collector struct {
 	rescan       bool        // a census is asked for
 	unseen       atomic.Bool // an event found no room: what is alive may be another than known
 	saving       bool        // live runs are being saved
+	changed      bool        // something happened since they were
 	saveTook     time.Duration
 	checks       checks
 }
@@ -207,8 +208,8 @@ func (c *Collector) loop(ctx, sourceCtx context.Context, failed <-chan error, st
 				c.rescan = false
 				c.census(sourceCtx, stages)
 			}
-			if c.cfg.Store != nil && !c.saving && now.Sub(saved) >= max(saveEvery, 100*c.saveTook) {
-				saved = now
+			if c.cfg.Store != nil && !c.saving && c.saveDue(now.Sub(saved)) {
+				saved, c.changed = now, false
 				c.saveBeside(sourceCtx, stages)
 			}
 			if now.Sub(hour) >= time.Hour {
@@ -228,12 +229,16 @@ func (c *Collector) apply(events []procmon.Event) {
 			c.rescan = c.rescan || asksForCensus(e.Loss.Reason)
 		case procmon.EventUntold:
 			c.rescan = true
+		case procmon.EventMark:
+			c.live.Apply(e)
+			continue
 		case procmon.EventExec:
 			c.counts.Execs.Add(1)
 			c.live.Apply(e)
 		default:
 			c.live.Apply(e)
 		}
+		c.changed = true
 	}
 	c.advance()
 }

@@ -16,6 +16,18 @@ const saveEvery = 5 * time.Second
 // inFlight is how long a record may be on its way to the store.
 const inFlight = time.Second + 2*time.Second
 
+// saveIdle is how often they are kept when nothing happens, so that the time up
+// to which all is known goes on.
+const saveIdle = time.Minute
+
+// saveDue says whether live runs are to be kept now, so long after the last time.
+func (c *Collector) saveDue(since time.Duration) bool {
+	if !c.changed {
+		return since >= saveIdle
+	}
+	return since >= max(saveEvery, 100*c.saveTook)
+}
+
 // saveBeside keeps the live runs as they are now, beside the loop.
 func (c *Collector) saveBeside(ctx context.Context, stages *sync.WaitGroup) {
 	runs := c.live.Snapshot()

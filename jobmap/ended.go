@@ -22,12 +22,15 @@ func (r *Registry) Ended(ctx context.Context) ([]procmon.JobSummary, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	clock := r.clock()
+	var clock bootClock // read when there is a job to date: mostly there is none
 	var ended []procmon.JobSummary
 	r.mu.RLock()
 	for _, f := range r.files {
 		for _, one := range f.facts {
 			if one.ended() && !one.done {
+				if clock.now.IsZero() {
+					clock = r.clock()
+				}
 				ended = append(ended, one.summary(r.cluster, clock, f.mod))
 			}
 		}
