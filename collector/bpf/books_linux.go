@@ -15,6 +15,7 @@ import (
 
 // books is what a Source notes of the runs in the kernel's books.
 type books struct {
+	iterating sync.Mutex // two iterators at once could both give a process to its run
 	mu        sync.Mutex
 	pending   map[procmon.RunID]captureRunId // found ended at the start
 	told      map[procmon.RunID]captureRunId // over, told, and not yet forgotten
@@ -166,6 +167,8 @@ func (s *Source) Owners() (map[procmon.ProcessID]procmon.RunID, error) {
 
 // eachProcess goes through the processes that belong to runs.
 func (s *Source) eachProcess(f func(*captureLive)) error {
+	s.books.iterating.Lock()
+	defer s.books.iterating.Unlock()
 	each, err := link.AttachIter(link.IterOptions{Program: s.progs.each})
 	if err != nil {
 		return fmt.Errorf("processes: %w", err)

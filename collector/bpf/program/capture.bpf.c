@@ -358,13 +358,13 @@ static long put_name(__u32 i, void *unused)
 	return 0;
 }
 
-/* Writes the path that was noted; returns its length. */
-static __always_inline __u32 put_path(struct scratch *s)
+/* Writes the path that was noted in so many steps; returns its length. */
+static __always_inline __u32 put_path(struct scratch *s, long steps)
 {
 	__u32 start = s->off;
 
 	s->limit = start + PATH_ROOM - NAME_ROOM;
-	s->cut = s->count > MAX_NAMES;
+	s->cut = s->count > MAX_NAMES || steps >= MAX_STEPS;
 	if (!s->count) {
 		if (start < sizeof(s->data)) {
 			s->data[start] = '/';
@@ -383,8 +383,7 @@ static __always_inline __u32 put_file_path(struct scratch *s, struct path *p)
 	s->count = 0;
 	s->dentry = (__u64)BPF_CORE_READ(p, dentry);
 	s->mount = (__u64)mnt - bpf_core_field_offset(struct mount, mnt);
-	bpf_loop(MAX_STEPS, up_path, NULL, 0);
-	return put_path(s);
+	return put_path(s, bpf_loop(MAX_STEPS, up_path, NULL, 0));
 }
 
 /* Writes the path of one cgroup, but of none that is its hierarchy's root. */
@@ -394,6 +393,7 @@ static long put_cgroup(__u32 i, void *unused)
 	struct cgrp_cset_link *link;
 	struct cgroup *c;
 	__u32 off, id;
+	long steps;
 
 	if (!s || s->list == s->head)
 		return 1;
@@ -404,7 +404,7 @@ static long put_cgroup(__u32 i, void *unused)
 		return 0;
 	s->node = (__u64)BPF_CORE_READ(c, kn);
 	s->count = 0;
-	bpf_loop(MAX_STEPS, up_cgroup, NULL, 0);
+	steps = bpf_loop(MAX_STEPS, up_cgroup, NULL, 0);
 	if (!s->count)
 		return 0;
 	off = s->off;
@@ -415,7 +415,7 @@ static long put_cgroup(__u32 i, void *unused)
 	id = BPF_CORE_READ(c, root, hierarchy_id);
 	__builtin_memcpy(&s->data[off], &id, sizeof(id));
 	s->off = off + sizeof(id);
-	put_path(s);
+	put_path(s, steps);
 	if (s->cut)
 		s->exec.flags |= EXEC_CGROUP_CUT;
 	off = s->off;
@@ -696,6 +696,28 @@ static __always_inline void add_pending(struct process *p, struct task_struct *t
 	move(c, &p->since, -1);
 }
 
+/* Keeps what a process is in for those of its threads that go on without their
+ * leader. Without room for that it leaves its run now: a thread that execs could
+ * not leave it any more, and the run would never be over. */
+static __always_inline void leave_behind(struct task_struct *leader, struct process *p)
+{
+	struct over_record o = {};
+	struct counters now;
+	__u32 tgid = leader->tgid;
+	__u64 at;
+
+	if (!bpf_map_update_elem(&leaderless, &tgid, p, BPF_ANY))
+		return;
+	at = bpf_ktime_get_boot_ns();
+	count(COUNT_NO_CHILD, at);
+	read_counters(leader, true, &now);
+	p->owned = 0;
+	if (!leave(p, &now, now.rss == p->since.rss, at, false, 0, &o.over))
+		return;
+	fill_head(&o.head, KIND_OVER, at, &p->run);
+	tell(&o, sizeof(o), at);
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *t)
 {
@@ -714,11 +736,8 @@ int BPF_PROG(on_exit, struct task_struct *t)
 	if (!p || !p->owned)
 		return 0;
 	if (sig->live.counter != 0) {
-		if (t->pid == t->tgid) {
-			__u32 tgid = t->tgid;
-
-			bpf_map_update_elem(&leaderless, &tgid, p, BPF_ANY);
-		}
+		if (t->pid == t->tgid && !(sig->flags & SIGNAL_GROUP_EXIT)) /* else none execs any more */
+			leave_behind(t, p);
 		return 0;
 	}
 	at = bpf_ktime_get_boot_ns();
@@ -804,6 +823,8 @@ int each_process(struct bpf_iter__task *ctx)
 
 	if (!t || t->pid != t->tgid || t->flags & PF_KTHREAD)
 		return 0;
+	if (t->__state & TASK_NEW)
+		return 0; /* on_fork is still to give it its run: it must not get it twice */
 	p = bpf_task_storage_get(&processes, t, NULL, 0);
 	if (!p && !(t->flags & PF_EXITING)) {
 		__u32 uid = t->cred->uid.val;

@@ -143,7 +143,7 @@ struct live {
 #define COUNT_DROPPED 1  /* records that the ring had no room for */
 #define COUNT_UNBOOKED 2 /* runs that there was no room to keep books of */
 #define COUNT_LOST 3     /* of those, the ones that were dropped, too: only this count knows of them */
-#define COUNT_NO_CHILD 4 /* forked processes that could not be given their run */
+#define COUNT_NO_CHILD 4 /* processes that could not be given their run, or not be kept in it */
 #define COUNTERS 5
 
 #define BURST 1000000000 /* ns without one end a burst */
