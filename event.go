@@ -46,7 +46,6 @@ type Over struct {
 	Wait        uint32   // as wait(2) has it, when Waited
 	Waited      bool     // Wait is known: the run's first process ended and did not exec
 	Provisional bool     // the usage is as of its processes' exits
-	Again       bool     // not reaped in time: another event follows when it is
 	Untold      bool     // there was no room to tell its execve, on CPU
 	CPU         int      // where it began, -1: not known
 	Process     *Process // what is known of it without its execve; nil: nothing

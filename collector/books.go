@@ -107,7 +107,7 @@ func (k *kept) flush() {
 
 // receipt makes one for a run's last record; nil: nobody waits for it.
 func (c *Collector) receipt(r *run) *receipt {
-	if c.kept == nil || r.again { // that one is not over for its source
+	if c.kept == nil {
 		return nil
 	}
 	rc := &receipt{id: r.Process.Run, kept: c.kept}

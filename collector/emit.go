@@ -48,11 +48,20 @@ func (c *Collector) crowded() bool {
 
 // emit takes an event from the source. It never waits.
 func (c *Collector) emit(e *procmon.Event) {
+	if e.Kind == procmon.EventOver || e.Kind == procmon.EventExited {
+		// Refused, a run would stay in the books for good: they bound how many
+		// there can be.
+		c.events.Put(*e, eventCost(e))
+		return
+	}
 	// Marks carry no run: a later one says the same.
 	if c.events.Push(*e, eventCost(e)) || e.Kind == procmon.EventMark {
 		return
 	}
 	c.unseen.Store(true)
+	if e.Kind == procmon.EventUntold {
+		return // it asks for what unseen asks for
+	}
 	if e.Kind == procmon.EventLost {
 		c.losses.add(*e.Loss)
 		return

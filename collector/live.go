@@ -36,25 +36,26 @@ type Live struct {
 
 	procs   map[int32]*proc
 	runs    map[procmon.RunID]*run     // with Books: those that go on
-	closed  map[procmon.RunID]struct{} // with Books: not over, and nothing more is told of them
+	closed  map[procmon.RunID]struct{} // with Books: not over, and not recorded
 	jobs    map[procmon.JobKey]int     // live runs of each job
 	leaving []leaving
 	expired procmon.BootNS // when leaving was last looked through
 	changes []Change
 	told    bool // changes were returned by the last Advance
 
-	restored  []*run         // of an earlier collector, until the first census is complete
-	seen      procmon.BootNS // when that one surely still looked
-	untold    []Untold
-	settled   []procmon.RunID
-	exiting   []*run          // with Books: exited, in that order, and not over when they were appended
-	orphans   []procmon.Event // found, forked, and their parent not known yet
-	scan      uint64          // number of the census going on or last
-	usageLost uint64
-	unread    uint64 // found alive, and not to be read
-	misreads  uint64 // read too late: recorded without their image
-	liveBytes int    // what live runs hold, about
-	applied   procmon.BootNS
+	restored   []*run           // of an earlier collector, until the first census is complete
+	restoredBy map[int32][]*run // the same by pid, made when first asked for
+	seen       procmon.BootNS   // when that one surely still looked
+	untold     []Untold
+	settled    []procmon.RunID
+	exiting    []*run          // with Books: exited, in that order, and not over when they were appended
+	orphans    []procmon.Event // found, forked, and their parent not known yet
+	scan       uint64          // number of the census going on or last
+	usageLost  uint64
+	unread     uint64 // found alive, and not to be read
+	misreads   uint64 // read too late: recorded without their image
+	liveBytes  int    // what live runs hold, about
+	applied    procmon.BootNS
 }
 
 // Change is something that happened to a run.
@@ -74,7 +75,6 @@ type run struct {
 	startSent bool           // its start line is out
 	due       procmon.BootNS // when its next checkpoint is due; 0: not reckoned yet
 	void      bool           // it never was: it is not told
-	again     bool           // with Books: told before it was reaped
 	told      time.Time      // of its last checkpoint
 	waiting   *waiting       // nil: it waits for no start record
 	cost      int            // bytes that it holds in memory, about

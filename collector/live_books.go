@@ -58,7 +58,7 @@ func (l *Live) over(e *procmon.Event) {
 		return
 	}
 	r := l.runs[e.Run]
-	if r == nil && e.Over.Untold && !e.Over.Again {
+	if r == nil && e.Over.Untold {
 		l.untold = append(l.untold, Untold{e.Over.CPU, e.Run.Exec})
 	} else if r == nil && !e.Over.Untold {
 		r = l.recover(e)
@@ -72,9 +72,6 @@ func (l *Live) over(e *procmon.Event) {
 
 // dismiss lets the source forget a run of which nothing is told.
 func (l *Live) dismiss(e *procmon.Event) {
-	if e.Over.Again {
-		return // it is not over for the source
-	}
 	delete(l.closed, e.Run)
 	l.settled = append(l.settled, e.Run)
 }
@@ -121,9 +118,6 @@ func (l *Live) close(r *run, e *procmon.Event) {
 	r.Provisional, r.last = e.Over.Provisional, e.Over.Ended
 	delete(l.runs, e.Run)
 	delete(l.runs, r.Process.Run)
-	if r.again = e.Over.Again; r.again {
-		l.closed[e.Run] = struct{}{}
-	}
 	l.end(r)
 	l.Exiting() // so that the list stays short
 }
@@ -164,7 +158,14 @@ func (l *Live) restoredOf(owner procmon.RunID) *run {
 	if owner.Exec != 0 {
 		return nil
 	}
-	for _, r := range l.restored {
+	if l.restoredBy == nil {
+		l.restoredBy = make(map[int32][]*run, len(l.restored))
+		for _, r := range l.restored {
+			pid := r.Process.Run.Process.PID
+			l.restoredBy[pid] = append(l.restoredBy[pid], r)
+		}
+	}
+	for _, r := range l.restoredBy[owner.Process.PID] {
 		if r.End.IsZero() && r.Process.Run.Process.Same(owner.Process) {
 			return r
 		}
@@ -179,6 +180,11 @@ func (l *Live) settleBooked(e *procmon.Event) {
 			l.adoptBooked(p)
 		}
 	}
+	for id := range l.closed {
+		if _, ok := e.Books[id]; !ok && id.Exec < e.Asked {
+			delete(l.closed, id) // its end found no way here
+		}
+	}
 	known := map[*run]bool{}
 	for id, r := range l.runs {
 		if _, ok := e.Books[id]; ok || r.Process.Run.Exec >= e.Asked {
@@ -187,20 +193,25 @@ func (l *Live) settleBooked(e *procmon.Event) {
 	}
 	var gone []*run
 	for _, r := range l.runs {
-		if !known[r] && !slices.Contains(gone, r) {
+		if !known[r] {
+			known[r] = true // it may be there by two ids
 			gone = append(gone, r)
 		}
+	}
+	restored := make(map[*run]bool, len(l.restored))
+	for _, r := range l.restored {
+		restored[r] = true
 	}
 	// In a fixed order, so that the same events give the same records.
 	slices.SortFunc(gone, func(a, b *run) int { return compareRuns(a.Process.Run, b.Process.Run) })
 	for _, r := range gone {
 		at := e.Time
-		if slices.Contains(l.restored, r) {
+		if restored[r] {
 			at = l.seen
 		}
 		l.vanish(r, at)
 	}
-	l.orphans, l.restored = nil, nil
+	l.orphans, l.restored, l.restoredBy = nil, nil, nil
 }
 
 func compareRuns(a, b procmon.RunID) int {

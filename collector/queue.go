@@ -36,10 +36,17 @@ func NewQueue[T any](limit int) *Queue[T] {
 
 // Push appends an item, or says that there is no room.
 func (q *Queue[T]) Push(item T, cost int) bool {
+	return q.put(item, cost, false)
+}
+
+// Put appends an item, whether there is room or not.
+func (q *Queue[T]) Put(item T, cost int) { q.put(item, cost, true) }
+
+func (q *Queue[T]) put(item T, cost int, always bool) bool {
 	q.mu.Lock()
 	had := q.cost.Load()
 	has := had + int64(cost)
-	if has > q.limit && len(q.items) > q.head {
+	if has > q.limit && len(q.items) > q.head && !always {
 		q.mu.Unlock()
 		return false
 	}

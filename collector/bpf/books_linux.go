@@ -27,14 +27,6 @@ func newBooks() books {
 	return books{told: map[procmon.RunID]captureRunId{}, forgotten: map[procmon.RunID]struct{}{}}
 }
 
-// drop notes that a run is told to be over without having been freed.
-func (b *books) drop(run procmon.RunID, id captureRunId) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.told[run] = id
-	b.forgotten[run] = struct{}{} // should it be freed all the same
-}
-
 // tell notes that a run is told to be over; false: it was told before.
 func (b *books) tell(run procmon.RunID, id captureRunId) bool {
 	b.mu.Lock()
@@ -61,6 +53,16 @@ func (b *books) sweep(goes bool) {
 	if goes {
 		b.gone = map[procmon.RunID]struct{}{}
 	}
+}
+
+// knows says whether a run was told to be over, and not forgotten before the
+// sweep that goes on.
+func (b *books) knows(run procmon.RunID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, told := b.told[run]
+	_, gone := b.gone[run]
+	return told || gone
 }
 
 // Continues says whether the programs went on since an earlier daemon: then

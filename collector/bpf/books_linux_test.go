@@ -30,11 +30,6 @@ func TestBooksTellOnce(t *testing.T) {
 	if !b.tell(run, raw) {
 		t.Error("kept for ever")
 	}
-	other := captureRunId{Pid: 8}
-	b.drop(other.id(), other)
-	if b.tell(other.id(), other) {
-		t.Error("freed after it was told without")
-	}
 	b.forgotten[procmon.RunID{Exec: 9}] = struct{}{}
 	if b.tell(procmon.RunID{Exec: 9}, captureRunId{Exec: 9}) {
 		t.Error("an earlier daemon recorded it")

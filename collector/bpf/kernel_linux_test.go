@@ -162,3 +162,55 @@ ctypes.CDLL(None).syscall(60 if os.uname().machine == 'x86_64' else 93, 0)
 		}
 	}
 }
+
+// A process that is not reaped in time is told once and leaves the books: what
+// comes of it later makes no run.
+func TestIntegrationNeverReaped(t *testing.T) {
+	s := openTest(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	told := make(chan procmon.Event, 64)
+	ran := make(chan error, 1)
+	go func() {
+		ran <- s.Run(ctx, func(e *procmon.Event) {
+			if e.Kind == procmon.EventOver {
+				told <- *e
+			}
+		})
+	}()
+	defer func() {
+		cancel()
+		if err := <-ran; err != nil {
+			t.Error(err)
+		}
+	}()
+	cmd := asTestUser(t, "/bin/sh", "-c", `/bin/true & exec sleep 4`)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	var run procmon.RunID
+	for late := false; ; {
+		select {
+		case e := <-told:
+			if e.Over.Provisional && e.Over.Process != nil && e.Over.Process.UID == testUser {
+				run = e.Run
+				s.Forget([]procmon.RunID{run})
+				_ = s.eachRun(func(id *captureRunId, _ *captureRun) {
+					if id.id() == run {
+						t.Error("the run is still in the books")
+					}
+				})
+			} else if e.Run == run {
+				if e.Over.Process != nil || e.Over.Untold {
+					t.Errorf("told again: %+v", e.Over)
+				}
+				late = true
+			}
+		case <-time.After(15 * time.Second):
+			t.Fatalf("no more is told; of run %+v", run)
+		}
+		if late {
+			return
+		}
+	}
+}

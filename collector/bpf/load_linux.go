@@ -78,7 +78,7 @@ func load(cfg *Config) (p *programs, err error) {
 	}
 	name := identity(spec, cfg)
 	if p.taken && p.reuse(linksDir(generation, name)) {
-		return p, p.finish(spec, options, cfg)
+		return p, p.finish(spec, options, cfg, linksDir(generation, name))
 	}
 	generation++
 	if err := spec.Variables["generation"].Set(generation); err != nil {
@@ -128,8 +128,9 @@ func (p *programs) reuse(dir string) bool {
 	return true
 }
 
-// finish loads what is not pinned beside hooks that are.
-func (p *programs) finish(spec *ebpf.CollectionSpec, options *ebpf.CollectionOptions, cfg *Config) error {
+// finish loads what is not pinned beside hooks that are in dir, and ends what a
+// daemon that was killed while it began left beside them.
+func (p *programs) finish(spec *ebpf.CollectionSpec, options *ebpf.CollectionOptions, cfg *Config, dir string) error {
 	var o struct {
 		captureMaps
 		EachProcess *ebpf.Program `ebpf:"each_process"`
@@ -138,7 +139,10 @@ func (p *programs) finish(spec *ebpf.CollectionSpec, options *ebpf.CollectionOpt
 		return reason(err)
 	}
 	p.captureMaps, p.each = o.captureMaps, o.EachProcess
-	return p.exclude(cfg.Exclude)
+	if err := p.exclude(cfg.Exclude); err != nil {
+		return err
+	}
+	return p.unpinOthers(dir)
 }
 
 // spec is the collection as this node wants it.

@@ -21,6 +21,7 @@ type Source struct {
 
 	exited   []waiting                 // runs whose processes have exited, oldest first
 	unreaped map[captureRunId]struct{} // of those, the ones that are not over
+	nextLook procmon.BootNS            // when those may be looked for again
 	losses   tally
 	books    books
 }
@@ -92,6 +93,7 @@ const (
 	idle      = time.Second
 	reapTime  = 2 * procmon.BootNS(time.Second)       // what a parent has for reaping, before a run is told without
 	markEvery = 512                                   // records: so that those of a full ring need not all be held
+	lookShare = 20                                    // one part in so many of the time is spent on going through all processes
 	markSlack = 20 * procmon.BootNS(time.Millisecond) // how much older than its place in the ring a record's time may be
 )
 
@@ -270,13 +272,19 @@ func (s *Source) over(id captureRunId, at procmon.BootNS, o *captureOver, known 
 }
 
 // tellExited tells of the runs whose processes have exited and were not reaped
-// in time. Those that were are told when they are freed; if that is not seen
-// either, they are over with what they had used when they exited.
+// in time: they are over with what they had used when they exited, and taken
+// from the books as others are, so that a process that is never reaped keeps no
+// place there. Those that were reaped are told when they are freed; if that is
+// not seen either, they are over likewise.
 func (s *Source) tellExited(at procmon.BootNS, emit func(*procmon.Event)) error {
+	if at < s.nextLook {
+		return nil
+	}
 	due := s.due(at)
 	if len(due) == 0 {
 		return nil
 	}
+	defer func() { s.nextLook = at + lookShare*(s.cfg.Clock.Now()-at) }()
 	ids := make([]captureRunId, len(due))
 	again := make(map[captureRunId]bool, len(due))
 	for i := range due {
@@ -291,11 +299,10 @@ func (s *Source) tellExited(at procmon.BootNS, emit func(*procmon.Event)) error 
 			continue
 		}
 		e := x.over.end(at, x.id.id())
-		e.Over.Process, e.Over.Provisional, e.Over.Again = x.known, true, !x.reaped
-		if x.reaped {
-			s.books.drop(e.Run, x.id)
+		e.Over.Process, e.Over.Provisional = x.known, true
+		if s.books.tell(e.Run, x.id) {
+			emit(&e)
 		}
-		emit(&e)
 	}
 	return err
 }
@@ -368,6 +375,9 @@ func (s *Source) sweep(emit func(*procmon.Event)) error {
 			o := r.over()
 			s.over(*id, procmon.BootNS(r.Last), &o, s.known(id, r), emit)
 		case r.Alive == 0:
+			if _, ok := s.unreaped[*id]; ok || s.books.knows(id.id()) {
+				return // told before: sweeps may follow each other closely
+			}
 			s.expect(*id, at, false)
 			emit(&procmon.Event{Kind: procmon.EventExited, Time: procmon.BootNS(r.Last), Run: id.id()})
 		}
