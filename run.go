@@ -110,7 +110,6 @@ const (
 	LossVanished = "vanished"        // gone before it could be read
 	LossRing     = "ring full"       // the kernel had no room in the source's ring
 	LossMissed   = "recursion miss"  // the kernel skipped a hook because it ran already on that CPU
-	LossCap      = "cap"             // more at once than the source's tables hold
 	LossStuck    = "unreadable"      // alive, but the kernel makes whoever reads it wait
 	LossQueue    = "queue full"      // a stage behind the source fell behind
 	LossStopped  = "not running"     // no daemon looked between From and To

@@ -2,6 +2,7 @@ package bpf
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -213,4 +214,47 @@ func TestIntegrationNeverReaped(t *testing.T) {
 			return
 		}
 	}
+}
+
+// A run of which there is no room to keep books is told, and is no lost run.
+func TestIntegrationBooksFull(t *testing.T) {
+	s := openTest(t)
+	var one captureRun
+	for i := range s.progs.Runs.MaxEntries() {
+		if err := s.progs.Runs.Update(captureRunId{Pid: 1 << 30, Start: uint64(i)}, &one, ebpf.UpdateAny); errors.Is(err, unix.E2BIG) {
+			break // some are the machine's own
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := asTestUser(t, "/bin/true").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var run procmon.RunID
+	begun, over := 0, 0
+	for end := time.Now().Add(10 * time.Second); over == 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		s.drain(s.cfg.Clock.Now(), func(e *procmon.Event) {
+			switch {
+			case e.Kind == procmon.EventExec && e.Process.UID == testUser:
+				run = e.Process.Run
+				begun++
+			case e.Kind == procmon.EventOver && e.Run == run:
+				over++
+			}
+		})
+	}
+	if begun != 1 || over != 1 {
+		t.Errorf("told of %d executions and %d ends, want 1 and 1", begun, over)
+	}
+	counted := uint64(0)
+	s.tellLosses(s.cfg.Clock.Now(), func(e *procmon.Event) {
+		if procmon.LosesRuns(e.Loss.Reason, e.Loss.Where) {
+			t.Errorf("counted as a lost run: %+v", e.Loss)
+		}
+		counted += e.Loss.Count
+	})
+	if counted == 0 {
+		t.Error("nothing says that there were no books")
+	}
+	s.tellLosses(s.cfg.Clock.Now(), func(e *procmon.Event) { t.Errorf("told again: %+v", e.Loss) })
 }

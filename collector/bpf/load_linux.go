@@ -156,7 +156,7 @@ func (p *programs) spec(cfg *Config) (*ebpf.CollectionSpec, error) {
 		return nil, err
 	}
 	spec.Maps["scratches"].MaxEntries = uint32(cpus)
-	spec.Maps["told"].MaxEntries = uint32(cpus * counters)
+	spec.Maps["told"].MaxEntries = uint32(cpus*counters + len(hookNames))
 	spec.Maps["ring"].MaxEntries = uint32(powerOfTwo(cfg.RingBytes))
 	return spec, spec.Variables["args_max"].Set(uint32(min(cfg.MaxArgs, maxArea)))
 }
@@ -178,6 +178,11 @@ func (p *programs) start(cfg *Config, generation uint32, dir string) error {
 	if err := p.exclude(cfg.Exclude); err != nil {
 		return err
 	}
+	for i := range p.hooks { // new programs count from 0
+		if err := p.Told.Put(p.missesKey(i), uint64(0)); err != nil {
+			return fmt.Errorf("counts: %w", err)
+		}
+	}
 	for _, prog := range p.hooks {
 		l, err := link.AttachTracing(link.TracingOptions{Program: prog})
 		if err != nil {
@@ -197,6 +202,11 @@ func (p *programs) start(cfg *Config, generation uint32, dir string) error {
 		return p.unpinOthers(dir)
 	}
 	return nil
+}
+
+// missesKey is where the map of what was told has the misses of a hook.
+func (p *programs) missesKey(hook int) uint32 {
+	return p.Told.MaxEntries() - uint32(len(hookNames)-hook)
 }
 
 // exclude sets whose programs are left out.

@@ -16,9 +16,8 @@ const (
 
 // tally is what was counted when losses were told last.
 type tally struct {
-	since  procmon.BootNS
-	misses [4]uint64 // of the programs
-	due    bool      // not looked at yet
+	since procmon.BootNS
+	due   bool // not looked at yet
 }
 
 // tellLosses tells what the programs counted since the last time, and says
@@ -33,12 +32,16 @@ func (s *Source) tellLosses(at procmon.BootNS, emit func(*procmon.Event)) (dropp
 			}})
 		}
 	}
-	reasons := map[uint32]string{countUnbooked: procmon.LossCap, countLost: procmon.LossRing, countNoChild: procmon.LossUsage}
-	for _, what := range []uint32{countDropped, countUnbooked, countLost, countNoChild} {
+	for what, told := range map[uint32]struct{ reason, where string }{
+		countDropped:  {},                                          // the books know which runs
+		countUnbooked: {procmon.LossUsage, Name + " (books full)"}, // they are told, without what their children used
+		countLost:     {procmon.LossRing, Name},
+		countNoChild:  {procmon.LossUsage, Name},
+	} {
 		for cpu, n := range s.grown(what) {
 			dropped = dropped || what == countDropped
-			if reason := reasons[what]; reason != "" {
-				loss(cpu, n.N, procmon.BootNS(n.First), reason, Name)
+			if told.reason != "" {
+				loss(cpu, n.N, procmon.BootNS(n.First), told.reason, told.where)
 			}
 		}
 	}
@@ -47,8 +50,7 @@ func (s *Source) tellLosses(at procmon.BootNS, emit func(*procmon.Event)) (dropp
 		if err != nil {
 			continue // before Linux 5.12
 		}
-		n := stats.RecursionMisses - s.losses.misses[i]
-		s.losses.misses[i] = stats.RecursionMisses
+		n := s.untold(s.progs.missesKey(i), stats.RecursionMisses)
 		if i == 0 {
 			loss(-1, n, since, procmon.LossMissed, Name)
 		} else {
@@ -70,17 +72,27 @@ func (s *Source) grown(what uint32) map[int]captureCount {
 		if now[cpu].N == 0 {
 			continue
 		}
-		key, told := uint32(cpu*counters)+what, uint64(0)
-		if err := s.progs.Told.Lookup(key, &told); err != nil || told == now[cpu].N {
+		n := s.untold(uint32(cpu*counters)+what, now[cpu].N)
+		if n == 0 {
 			continue
-		}
-		if err := s.progs.Told.Put(key, now[cpu].N); err != nil {
-			continue // told next time
 		}
 		if grown == nil {
 			grown = map[int]captureCount{}
 		}
-		grown[cpu] = captureCount{N: now[cpu].N - told, First: now[cpu].First}
+		grown[cpu] = captureCount{N: n, First: now[cpu].First}
 	}
 	return grown
+}
+
+// untold is what of a count was not told, by this daemon or an earlier one; it
+// counts as told from then on.
+func (s *Source) untold(key uint32, now uint64) uint64 {
+	var told uint64
+	if err := s.progs.Told.Lookup(key, &told); err != nil || told >= now {
+		return 0
+	}
+	if err := s.progs.Told.Put(key, now); err != nil {
+		return 0 // told next time
+	}
+	return now - told
 }

@@ -88,7 +88,7 @@ func TestCoverageLine(t *testing.T) {
 
 func TestLosesRuns(t *testing.T) {
 	for reason, want := range map[string]bool{
-		procmon.LossBuffer: true, procmon.LossVanished: true, procmon.LossRing: true, procmon.LossMissed: true, procmon.LossCap: true, procmon.LossStuck: true,
+		procmon.LossBuffer: true, procmon.LossVanished: true, procmon.LossRing: true, procmon.LossMissed: true, procmon.LossStuck: true,
 		procmon.LossQueue: true, procmon.LossStopped: true, procmon.LossRejected: true, procmon.LossSink: false, procmon.LossForeign: false, procmon.LossUsage: false,
 	} {
 		if got := procmon.LosesRuns(reason, "index"); got != want {

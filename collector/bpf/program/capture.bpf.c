@@ -98,7 +98,7 @@ struct {
 /* What procmond has told of counts: it writes here, and nobody else. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1); /* COUNTERS for each possible CPU, set by the loader */
+	__uint(max_entries, 1); /* COUNTERS for each possible CPU, then misses for each program; set by the loader */
 	__type(key, __u32);
 	__type(value, __u64);
 } told SEC(".maps");
