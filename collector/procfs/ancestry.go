@@ -29,8 +29,9 @@ func NewAncestry(read func(pid int32) (*procmon.Process, error)) *Ancestry {
 	return &Ancestry{read: read, members: map[int32]*member{}}
 }
 
-// maxMembers bounds what is remembered where no exits are told.
-const maxMembers = 1 << 18
+// maxMembers bounds what is remembered where no exits are told, as of processes
+// that were forked only, of which a source that keeps books tells nothing.
+const maxMembers = 1 << 15
 
 // Exec notes a process as it is now.
 func (a *Ancestry) Exec(p *procmon.Process) { a.note(p) }

@@ -27,6 +27,7 @@ type Guard struct {
 
 	mu     sync.Mutex // held for the time of a read, so that it bounds how long a caller waits
 	worker *worker    // nil: none yet
+	hung   time.Time  // when a read hung last; guarded by mu
 
 	stuckMu sync.Mutex // guards stuck
 	stuck   int
@@ -72,13 +73,14 @@ func (g *Guard) ask(req request) answer {
 	}
 	w := g.worker
 	w.ask <- req
-	timer := time.NewTimer(g.limit)
+	timer := time.NewTimer(g.patience())
 	defer timer.Stop()
 	select {
 	case a := <-w.answer:
 		return a
 	case <-timer.C:
 	}
+	g.hung = time.Now()
 	close(w.ask) // it ends when its read does
 	g.worker = nil
 	g.count(1)
@@ -87,6 +89,16 @@ func (g *Guard) ask(req request) answer {
 		g.count(-1)
 	}()
 	return answer{err: fmt.Errorf("pid %d: %w", req.pid, ErrStuck)}
+}
+
+// patience is how long to wait for a read. A user can let one read after another
+// hang, and let go of each in time: soon after one that hung there is less of it,
+// which is still many times what a read takes.
+func (g *Guard) patience() time.Duration {
+	if time.Since(g.hung) < 10*g.limit {
+		return g.limit / 10
+	}
+	return g.limit
 }
 
 func (g *Guard) count(n int) {
