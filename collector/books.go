@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -110,7 +111,7 @@ func (c *Collector) receipt(r *run) *receipt {
 	if c.kept == nil {
 		return nil
 	}
-	rc := &receipt{id: r.Process.Run, kept: c.kept}
+	rc := &receipt{id: cmp.Or(r.renamed, r.Process.Run), kept: c.kept}
 	rc.left.Store(int32(len(c.outputs)))
 	if len(c.outputs) == 0 {
 		rc.lose()

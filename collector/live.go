@@ -75,6 +75,7 @@ type run struct {
 	startSent bool           // its start line is out
 	due       procmon.BootNS // when its next checkpoint is due; 0: not reckoned yet
 	void      bool           // it never was: it is not told
+	renamed   procmon.RunID  // with Books: by which they know it; zero: by its own
 	told      time.Time      // of its last checkpoint
 	waiting   *waiting       // nil: it waits for no start record
 	cost      int            // bytes that it holds in memory, about

@@ -119,6 +119,9 @@ func (l *Live) close(r *run, e *procmon.Event) {
 	delete(l.runs, e.Run)
 	delete(l.runs, r.Process.Run)
 	l.end(r)
+	if r.void { // nothing is recorded of it
+		l.settled = append(l.settled, e.Run)
+	}
 	l.Exiting() // so that the list stays short
 }
 
@@ -135,7 +138,7 @@ func (l *Live) foundBooked(e *procmon.Event) {
 	case p.Missing&procmon.MissingStat != 0:
 		l.unread++
 	case r != nil:
-		l.runs[p.Owner] = r // the books were begun anew: its own id is that of before
+		l.runs[p.Owner], r.renamed = r, p.Owner // the books were begun anew: its own id is that of before
 	case p.Owner.Process != p.Run.Process:
 		l.orphans = append(l.orphans, *e) // its run's first process may still be found
 	default:
@@ -224,5 +227,6 @@ func (l *Live) vanish(r *run, at procmon.BootNS) {
 	r.last = at
 	l.usageLost++
 	delete(l.runs, r.Process.Run)
+	delete(l.runs, r.renamed)
 	l.end(r)
 }

@@ -292,6 +292,7 @@ func (s *Source) tellExited(at procmon.BootNS, emit func(*procmon.Event)) error 
 		again[due[i].id] = due[i].again
 	}
 	runs, err := s.unfreed(ids)
+	unseen := uint64(0) // freed, and not seen to be
 	for i := range runs {
 		x := &runs[i]
 		if x.reaped && !again[x.id] {
@@ -300,9 +301,18 @@ func (s *Source) tellExited(at procmon.BootNS, emit func(*procmon.Event)) error 
 		}
 		e := x.over.end(at, x.id.id())
 		e.Over.Process, e.Over.Provisional = x.known, true
-		if s.books.tell(e.Run, x.id) {
-			emit(&e)
+		if !s.books.tell(e.Run, x.id) {
+			continue
 		}
+		emit(&e)
+		if x.reaped {
+			unseen++
+		}
+	}
+	if unseen > 0 { // what a short program has used is booked after its exit only
+		emit(&procmon.Event{Kind: procmon.EventLost, Time: at, Loss: &procmon.Loss{
+			Count: unseen, CPU: -1, From: s.cfg.Clock.Wall(at - min(at, 3*reapTime)), To: s.cfg.Clock.Wall(at), Reason: procmon.LossUsage, Where: Name + " (missed)",
+		}})
 	}
 	return err
 }
