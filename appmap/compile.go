@@ -95,11 +95,11 @@ func knownKind(k procmon.AppKind) bool {
 }
 
 func (c *catalog) addPackage(name string, e *entry) {
-	key := fold(name)
-	if strings.ContainsAny(key, "*?[") {
-		c.globs = append(c.globs, pkgGlob{key, e})
+	if strings.ContainsAny(name, "*?[") {
+		c.globs = append(c.globs, pkgGlob{dashed(name), e})
 		return
 	}
+	key := fold(name)
 	if _, taken := c.packages[key]; !taken {
 		c.packages[key] = e
 	}

@@ -2,6 +2,7 @@ package appmap
 
 import (
 	"context"
+	"strings"
 
 	"procmon"
 )
@@ -24,6 +25,37 @@ type Candidate struct {
 // trace collects candidates. A nil trace collects nothing.
 type trace struct {
 	considered []Candidate
+}
+
+// rest looks for what else names the subject, for the explanation alone: the
+// search itself ends at the first answer.
+func (l *lookup) rest(s *subject, winner *procmon.Application) {
+	if l.trace == nil || s.exe == "" || winner.Name == "" {
+		return
+	}
+	const why = "stronger evidence decided"
+	named := map[string]bool{winner.Evidence: true}
+	for _, c := range l.trace.considered {
+		named[c.Evidence] = true
+	}
+	quiet := *l
+	quiet.trace = nil
+	for _, look := range []func() (finding, bool){
+		func() (finding, bool) { return l.catalog.spackPath(s.exe) },
+		func() (finding, bool) { return quiet.path(s.exe) },
+		func() (finding, bool) { return l.catalog.module(s.exe, &s.env) },
+		func() (finding, bool) { return quiet.named(s.exe, true) },
+	} {
+		if f, ok := look(); ok && !named[f.evidence] {
+			named[f.evidence] = true
+			l.trace.lost(f, why)
+		}
+	}
+	for _, m := range loaded(&s.env) {
+		if name, version, ok := strings.Cut(m, "/"); ok && !strings.Contains(s.exe, "/"+name+"/") && !strings.Contains(s.exe, "/"+name+"-") {
+			l.trace.lost(finding{name: name, version: version, pkg: m, evidence: "module"}, "a loaded module whose tree does not hold the file")
+		}
+	}
 }
 
 // maxCandidates bounds an explanation.

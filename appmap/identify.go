@@ -16,6 +16,7 @@ func (m *Mapper) name(ctx context.Context, s *subject, t *trace) procmon.Applica
 	if s.exe != "" {
 		app = l.program(ctx, s)
 	}
+	l.rest(s, &app)
 	app.Image = s.image
 	app.Rules = m.catalog.version
 	return app

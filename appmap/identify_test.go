@@ -216,7 +216,7 @@ func TestManyAtOnce(t *testing.T) {
 // FuzzIdentify: no process, however odd, makes an answer that a record can't
 // carry.
 func FuzzIdentify(f *testing.F) {
-	for _, c := range readCases(f, "testdata/cases.jsonl")[:40] {
+	for _, c := range allCases(f)[:40] {
 		p := c.Process.process()
 		f.Add(p.Exe, p.Cwd, p.Args, p.Env)
 	}

@@ -97,7 +97,7 @@ func (t *tree) expand(s string, m []int) (string, bool) {
 	}
 	var parts []string
 	for i := 2; i+1 < len(m); i += 2 {
-		if m[i] >= 0 {
+		if m[i] >= 0 && m[i] < m[i+1] {
 			parts = append(parts, s[m[i]:m[i+1]])
 		}
 	}
@@ -138,13 +138,13 @@ func (c *catalog) plainAt(dirs []string, i int, base string) (finding, bool) {
 	f := finding{evidence: "layout", root: joinDirs(dirs[:i+1])}
 	above := i
 	if v := upstream(dirs[i]); v != "" && i > 0 {
-		above = i - 1
-		for above > 0 && c.layout.level(dirs[above]) && c.exactPkg(dirs[above]) == nil {
-			above--
-		}
+		above = c.nameAbove(dirs, i, base)
 		f.name, f.version, f.pkg = dirs[above], v, dirs[above]+"/"+dirs[i]
 	} else {
 		f.name, f.version = splitNameVersion(dirs[i])
+		if f.name == "" {
+			f.name, f.version = c.glued(dirs[i], base)
+		}
 		f.pkg = dirs[i]
 	}
 	if f.name == "" || c.layout.nameless(f.name) || c.layout.level(dirs[i]) && c.exactPkg(f.name) == nil {
@@ -156,6 +156,46 @@ func (c *catalog) plainAt(dirs []string, i int, base string) (finding, bool) {
 	f.entry = c.pkg(f.name)
 	f.evidence = treeKind(dirs, i, dirs[i])
 	return f, c.trusted(&f, dirs, above, i, base)
+}
+
+var gluedVersion = regexp.MustCompile(`^([A-Za-z][A-Za-z_+-]*?)[.]?v?([0-9]+(?:\.[0-9]+)+|[0-9]{2,8})$`)
+
+// glued parts "vasp.6.3.2" and "vmd193" where the program is one of those that
+// the catalogue knows under the name.
+func (c *catalog) glued(dir, base string) (name, version string) {
+	g := gluedVersion.FindStringSubmatch(dir)
+	if g == nil || c.packages[fold(dir)] != nil {
+		return "", ""
+	}
+	e := c.exactPkg(g[1])
+	if e == nil || e.toolchain || e.script != nil || c.kindIn(e, base) == "" {
+		return "", ""
+	}
+	return g[1], g[2]
+}
+
+// nameAbove finds the name that the version at i is of. Levels are passed
+// over, and bare compilers and MPIs too where a name that is borne out stands
+// above them: "openmpi4/gcc/4.1.5/bin/mpirun", "hypre/gnu12/mpich/2.18/bin/ij".
+func (c *catalog) nameAbove(dirs []string, i int, base string) int {
+	near := -1
+	for j := i - 1; j >= 0; j-- {
+		e := c.exactPkg(dirs[j])
+		if e == nil && c.layout.level(dirs[j]) {
+			continue
+		}
+		borne := e != nil && (!e.toolchain || c.kindIn(e, base) != "") || related(dirs[j], base)
+		if near < 0 {
+			near = j
+		}
+		if borne {
+			return j
+		}
+		if e == nil {
+			break
+		}
+	}
+	return max(near, 0)
 }
 
 // trusted says whether a directory of this place may name an application.
@@ -181,6 +221,24 @@ func (c *catalog) trusted(f *finding, dirs []string, above, i int, base string) 
 		return known || own || dotted && next == "bin"
 	}
 	return known || own
+}
+
+// bareTree names <software>/<name>/…/<name>: a tree without a version whose
+// program is called like it. What a user made is not named so, nor what lies
+// beside other programs in a directory of all of them.
+func (c *catalog) bareTree(file string) (finding, bool) {
+	dirs, base := splitDirs(file), fold(path.Base(file))
+	for i := len(dirs) - 1; i > 0; i-- {
+		name := dirs[i]
+		if fold(name) != base || len(base) < 3 || c.layout.nameless(name) || c.layout.level(name) {
+			continue
+		}
+		if !c.layout.software[strings.ToLower(dirs[i-1])] || c.layout.area(dirs[:i]) != areaSoftware {
+			return finding{}, false
+		}
+		return finding{name: name, pkg: name, evidence: "layout", entry: c.pkg(name), root: joinDirs(dirs[:i+1])}, true
+	}
+	return finding{}, false
 }
 
 // related says whether an executable's name bears a directory's name out.

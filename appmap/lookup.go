@@ -44,6 +44,9 @@ func (l *lookup) file(ctx context.Context, file string, names bool) (finding, bo
 	if ok {
 		return l.took(f)
 	}
+	if f, ok := l.catalog.bareTree(file); ok && names {
+		return l.took(f)
+	}
 	return finding{}, false
 }
 
@@ -92,7 +95,7 @@ func (l *lookup) tree(ctx context.Context, file string) (finding, bool) {
 func (l *lookup) path(file string) (finding, bool) {
 	name := path.Base(file)
 	p, ok := l.catalog.plain(file, name)
-	if v, found := l.catalog.vendor(file); found && len(v.root) >= len(p.root) {
+	if v, found := l.catalog.vendor(file); found && (p.weak || len(v.root) >= len(p.root)) {
 		p, ok = v, true
 	}
 	m, found := l.catalog.module(file, l.env)
@@ -120,6 +123,9 @@ func (l *lookup) named(file string, names bool) (finding, bool) {
 	m, ok := l.catalog.executable(path.Base(file))
 	if !ok {
 		return finding{}, false
+	}
+	if m.entry == nil {
+		m.entry = l.catalog.claimant(file)
 	}
 	f := finding{version: m.version, evidence: "names", entry: m.entry}
 	switch {

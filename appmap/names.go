@@ -50,7 +50,7 @@ type catalog struct {
 }
 
 type pkgGlob struct {
-	pattern string // folded
+	pattern string // dashed
 	entry   *entry
 }
 
@@ -77,6 +77,17 @@ func fold(s string) string {
 		return r
 	}, strings.ToLower(s))
 }
+
+// dashed spells a name for patterns, in which dots and dashes count: python3.*
+// is not python3-numpy.
+var beforeDigit = regexp.MustCompile(`[-.]([0-9])`)
+
+func glob(pattern, name string) bool {
+	ok, err := path.Match(pattern, name)
+	return ok && err == nil
+}
+
+func dashed(s string) string { return strings.ReplaceAll(strings.ToLower(s), "_", "-") }
 
 // executable looks a program's base name up: literal names before patterns.
 // A name that several applications have tells their common kind only.
@@ -109,6 +120,22 @@ func (c *catalog) matchName(base string) (match, bool) {
 		}
 	}
 	return match{}, false
+}
+
+// claimant is the one of several applications with a program of this name
+// that a directory of its path is called after: /usr/lib64/mpich/bin/mpiexec.
+func (c *catalog) claimant(file string) *entry {
+	rules := c.literals[path.Base(file)]
+	dirs := splitDirs(file)
+	for i := len(dirs) - 1; i >= 0; i-- {
+		e := c.exactPkg(dirs[i])
+		for _, r := range rules {
+			if e != nil && r.entry.name == e.name {
+				return e
+			}
+		}
+	}
+	return nil
 }
 
 func commonKind(rules []exeRule) procmon.AppKind {
@@ -177,8 +204,10 @@ func (c *catalog) exactPkg(name string) *entry {
 	if e := c.packages[key]; e != nil {
 		return e
 	}
+	name = dashed(name)
+	joined := beforeDigit.ReplaceAllString(name, "$1")
 	for _, g := range c.globs {
-		if ok, err := path.Match(g.pattern, key); ok && err == nil {
+		if glob(g.pattern, name) || joined != name && glob(g.pattern, joined) {
 			return g.entry
 		}
 	}

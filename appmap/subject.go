@@ -12,6 +12,7 @@ import (
 var Env = []string{
 	"LOADEDMODULES", "EBROOT*", "EBVERSION*",
 	"APPTAINER_CONTAINER", "APPTAINER_NAME", "SINGULARITY_CONTAINER", "SINGULARITY_NAME",
+	"SHIFTER_IMAGE", "ENROOT_ROOTFS", "CH_RUNNING", "container",
 }
 
 // maxEnv bounds the variables that are looked at, in number.
@@ -49,7 +50,7 @@ func newSubject(c *catalog, p *procmon.Process, hostNS uint64) *subject {
 	if p.MountNS != 0 && hostNS != 0 {
 		s.foreign = p.MountNS != hostNS
 	} else {
-		s.foreign = s.image != ""
+		s.foreign = s.image != "" || contained(&s.env)
 	}
 	s.unload()
 	if !cleanPath(s.exe) || strings.HasPrefix(s.exe, "/memfd:") || strings.HasPrefix(s.exe, "/proc/") || strings.HasPrefix(s.exe, "/dev/") {

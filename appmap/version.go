@@ -11,14 +11,14 @@ const maxVersion = 64
 
 // versionPart is one segment between dots, dashes or underscores: digits with
 // a short tail ("3", "1b2", "0rc1", "2023a").
-var versionPart = regexp.MustCompile(`^([0-9]{1,12}[a-z]{0,5}[0-9]{0,4}|[0-9]{1,2}[A-Z][a-z]{2}[0-9]{2,4})$`)
+var versionPart = regexp.MustCompile(`^([0-9]{1,12}[a-z]{0,5}[0-9]{0,4}|[0-9]{1,2}[A-Z][a-z]{2}[0-9]{2,4}|[0-9]{1,2}p[0-9]{1,2}r[0-9]{1,2})$`)
 
 // preRelease are words that belong to an upstream version although they begin
 // with a letter.
 var preRelease = regexp.MustCompile(`(?i)^(rc|alpha|beta|a|b|pre|preview|dev|post|patch|p|pl|sp|update|u|hotfix|stable)\.?[0-9]*$`)
 
 // notVersion are digits that tell a word size, a dimension or a platform.
-var notVersion = regexp.MustCompile(`(?i)^([0-9]+(d|bit|bits|dslicer)|x?86|x?64|32|64)$`)
+var notVersion = regexp.MustCompile(`(?i)^([0-9]+(d|ddp|bit|bits|dslicer)|x?86|x?64|32|64)$`)
 
 // upstream parts the upstream version from what a packager or site put behind
 // it: "2023.3-foss-2023a-CUDA" is 2023.3, "9.0-gcc11-openmpi4" is 9.0,

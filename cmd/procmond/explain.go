@@ -42,14 +42,15 @@ func explainFlags() []cli.Flag {
 
 // explained is one answer.
 type explained struct {
-	ID          any        `json:"id,omitempty"`
-	Application string     `json:"application"`
-	Version     string     `json:"version"`
-	Kind        string     `json:"kind"`
-	Package     string     `json:"package,omitempty"`
-	Script      string     `json:"script,omitempty"`
-	Evidence    []evidence `json:"evidence"`
-	Job         *jobAnswer `json:"job,omitempty"` // absent when nothing names a job
+	ID          any          `json:"id,omitempty"`
+	Application string       `json:"application"`
+	Version     string       `json:"version"`
+	Kind        string       `json:"kind"`
+	Package     string       `json:"package,omitempty"`
+	Script      string       `json:"script,omitempty"`
+	Evidence    []evidence   `json:"evidence"`
+	Considered  []considered `json:"considered,omitempty"`
+	Job         *jobAnswer   `json:"job,omitempty"` // absent when nothing names a job
 	trail       []jobmap.Step
 }
 
@@ -58,7 +59,14 @@ type evidence struct {
 	Name    string `json:"name,omitempty"`
 	Version string `json:"version,omitempty"`
 	Package string `json:"package,omitempty"`
-	Lost    string `json:"lost,omitempty"` // why it is not the answer
+}
+
+// considered is evidence that named something and lost.
+type considered struct {
+	Evidence    string `json:"evidence"`
+	Application string `json:"application"`
+	Version     string `json:"version,omitempty"`
+	Why         string `json:"why"`
 }
 
 type jobAnswer struct {
@@ -179,7 +187,11 @@ func (e *explainer) answer(ctx context.Context, id any, p *procmon.Process, pare
 		Package: x.Application.Package, Script: x.Application.Script, Evidence: []evidence{},
 	}
 	for _, c := range x.Considered {
-		a.Evidence = append(a.Evidence, evidence{c.Evidence, c.Name, c.Version, c.Package, c.Lost})
+		if c.Lost != "" {
+			a.Considered = append(a.Considered, considered{c.Evidence, c.Name, c.Version, c.Lost})
+			continue
+		}
+		a.Evidence = append(a.Evidence, evidence{c.Evidence, c.Name, c.Version, c.Package})
 	}
 	job, trail := e.jobs.Explain(p, parent)
 	a.trail = trail

@@ -18,11 +18,10 @@ func (a *explained) text() string {
 	var b strings.Builder
 	b.WriteString("application: " + words(firstOf(a.Application, "unknown"), a.Version, "("+a.Kind+")", printable(a.Package)) + "\n")
 	for _, e := range a.Evidence {
-		line := words("  "+e.Kind+":", printable(e.Name), printable(e.Version), printable(e.Package))
-		if e.Lost != "" {
-			line += " (lost: " + printable(e.Lost) + ")"
-		}
-		b.WriteString(line + "\n")
+		b.WriteString(words("  "+e.Kind+":", printable(e.Name), printable(e.Version), printable(e.Package)) + "\n")
+	}
+	for _, c := range a.Considered {
+		b.WriteString(words("  "+c.Evidence+":", printable(c.Application), printable(c.Version), "(lost: "+printable(c.Why)+")") + "\n")
 	}
 	a.Job.write(&b)
 	if len(a.trail) > 0 {

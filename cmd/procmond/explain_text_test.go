@@ -11,7 +11,7 @@ import (
 func TestAnswerInLines(t *testing.T) {
 	uid := uint32(1001)
 	a := explained{
-		Application: "Bash", Version: "5.2", Kind: "shell", Evidence: []evidence{{Kind: "names", Name: "\x1b[31m", Lost: "dpkg is better"}},
+		Application: "Bash", Version: "5.2", Kind: "shell", Considered: []considered{{Evidence: "names", Application: "\x1b[31m", Why: "dpkg is better"}},
 		Job: &jobAnswer{
 			Scheduler: "slurm", ID: "4_5", RawID: "5", Step: "0", User: "alice", UID: &uid, Name: "a\x1b]0;x\a", Evidence: "cgroup", Conflict: "environ says 9",
 			By: map[string]string{"raw_id": "cgroup", "step_id": "cgroup", "user": "facts", "name": "environ"},
