@@ -13,6 +13,7 @@ import (
 type Config struct {
 	Root       string           // files are looked up below it; empty: "/"
 	CatalogDir string           // the site's rules, *.toml in the order of their names; empty or absent: none
+	Mounts     string           // the table of mounts, as /proc/self/mountinfo, which is the default where Root is empty; else everything counts as local
 	MountNS    uint64           // inode of the host's own mount namespace; 0: not known
 	CacheSize  int              // answers kept; 0: 4096, negative: none
 	Logger     *slog.Logger     // nil: nothing is logged
@@ -28,6 +29,7 @@ type Config struct {
 const (
 	defaultCache = 4096
 	keepAnswer   = 10 * time.Minute
+	keepRefused  = 30 * time.Second // where files were not read for their server's sake
 )
 
 // maxReaders is how many look-ups may read files at once. When a hung
@@ -62,6 +64,9 @@ func New(c Config) (*Mapper, error) {
 	if c.CacheSize == 0 {
 		c.CacheSize = defaultCache
 	}
+	if c.Mounts == "" && c.Root == "" {
+		c.Mounts = "/proc/self/mountinfo"
+	}
 	rules, err := loadCatalog(c.CatalogDir)
 	if err != nil {
 		return nil, err
@@ -70,6 +75,8 @@ func New(c Config) (*Mapper, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.mounts = &mounts{table: c.Mounts, now: c.Now}
+	f.pace = newPace(remoteRate, remoteBurst, c.Now)
 	c.Logger.Debug("application rules read", "rules", rules.version, "applications", len(rules.entries))
 	return &Mapper{
 		config: c, catalog: rules, files: f, dpkg: newDpkg(f), rpm: newRPMDB(f.root),
@@ -105,7 +112,11 @@ func (m *Mapper) Identify(ctx context.Context, p *procmon.Process) procmon.Appli
 	}
 	var app procmon.Application
 	m.config.AsUser(p.UID, p.GID, func() { app = m.name(ctx, s, nil) })
-	if ctx.Err() == nil && s.foreign == foreign {
+	switch {
+	case ctx.Err() != nil || s.foreign != foreign:
+	case s.refused:
+		m.cache.put(key, app, now.Add(keepRefused))
+	default:
 		m.cache.put(key, app, now.Add(keepAnswer))
 	}
 	return app

@@ -2,8 +2,8 @@ package appmap
 
 import (
 	"container/list"
+	"encoding/binary"
 	"hash/maphash"
-	"strconv"
 	"sync"
 	"time"
 
@@ -53,7 +53,9 @@ func (s *subject) hash(h *maphash.Hash) {
 		h.WriteString(v)
 		h.WriteByte(0)
 	}
-	part(strconv.FormatUint(uint64(s.uid), 36))
+	var uid [4]byte
+	binary.LittleEndian.PutUint32(uid[:], s.uid)
+	h.Write(uid[:])
 	part(s.exe)
 	part(s.tool)
 	h.WriteByte(byte(s.inv.what))

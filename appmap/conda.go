@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -18,7 +19,7 @@ func (l *lookup) condaMeta(ctx context.Context, file string) (finding, bool) {
 		if hostPrefix(root) {
 			continue
 		}
-		names := l.files.list(root+"/conda-meta", maxTreeEntries)
+		names := l.condaNames(root + "/conda-meta")
 		if len(names) == 0 {
 			continue
 		}
@@ -31,6 +32,41 @@ func (l *lookup) condaMeta(ctx context.Context, file string) (finding, bool) {
 	return finding{}, false
 }
 
+// condaNames lists the files of a conda-meta: by its own record of what was
+// installed where directories are not listed.
+func (l *lookup) condaNames(dir string) []string {
+	if !l.files.mounts.remote(dir) {
+		return l.files.list(dir, maxTreeEntries)
+	}
+	data, err := l.files.read(dir, "history", maxMetadata)
+	if err != nil {
+		return nil
+	}
+	return parseHistory(data)
+}
+
+// parseHistory reads conda-meta/history: "+channel::name-version-build" was
+// installed, "-…" was removed.
+func parseHistory(data []byte) []string {
+	there := map[string]bool{}
+	for line := range bytes.Lines(data) {
+		line = bytes.TrimSpace(line)
+		if len(line) < 2 || line[0] != '+' && line[0] != '-' || len(there) >= maxTreeEntries {
+			continue
+		}
+		item := line[1:]
+		if i := bytes.LastIndex(item, []byte("::")); i >= 0 {
+			item = item[i+2:]
+		}
+		if name := cleanWord(string(item)); line[0] == '+' && name != "" {
+			there[name+".json"] = true
+		} else {
+			delete(there, name+".json")
+		}
+	}
+	return slices.Sorted(maps.Keys(there))
+}
+
 func (l *lookup) condaPackage(ctx context.Context, root string, names []string, rel string) (finding, bool) {
 	names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasSuffix(n, ".json") })
 	l.sortByLikeness(names, base(rel))
@@ -39,7 +75,7 @@ func (l *lookup) condaPackage(ctx context.Context, root string, names []string, 
 		return finding{}, false
 	}
 	read := 0
-	for _, name := range names {
+	for _, name := range names[:min(len(names), maxTreeOpens)] {
 		if ctx.Err() != nil || read > maxTreeBytes {
 			return finding{}, false
 		}
@@ -67,18 +103,19 @@ func (l *lookup) sortByLikeness(names []string, program string) {
 		app = fold(m.entry.name)
 	}
 	prog := fold(program)
-	rank := func(n string) int {
-		n = fold(n)
+	ranks := make(map[string]int, len(names))
+	for _, name := range names {
+		n := fold(name)
 		switch {
 		case app != "" && strings.HasPrefix(n, app):
-			return 0
 		case len(prog) > 2 && strings.HasPrefix(n, prog[:3]):
-			return 1
+			ranks[name] = 1
+		default:
+			ranks[name] = 2
 		}
-		return 2
 	}
 	slices.SortFunc(names, func(a, b string) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(ranks[a], ranks[b]), cmp.Compare(a, b))
 	})
 }
 

@@ -19,6 +19,29 @@ var errNotPlain = errors.New("not a regular file of a sane size")
 type files struct {
 	root string
 	beneath
+
+	mounts  *mounts // nil: everything is local
+	pace    *pace   // of opens on other machines' filesystems; nil: unbounded
+	refused bool    // of a view: a file was not opened for its sake
+}
+
+// view is the files of one look-up, which notes what was refused to it.
+func (f *files) view() *files {
+	v := *f
+	v.refused = false
+	return &v
+}
+
+// errPace says that other machines were asked often enough.
+var errPace = errors.New("too many files of network filesystems asked for")
+
+// allowed says whether a file below dir may be opened now.
+func (f *files) allowed(dir string) bool {
+	if f.pace == nil || !f.mounts.remote(dir) || f.pace.take() {
+		return true
+	}
+	f.refused = true
+	return false
 }
 
 // beneath opens files of a tree. The two ways of doing it are openat2(2) and
@@ -37,6 +60,9 @@ type beneath interface {
 func (f *files) read(dir, name string, limit int64) ([]byte, error) {
 	if !cleanPath(dir) || name == "" || strings.HasPrefix(name, "/") {
 		return nil, fmt.Errorf("%w: %s/%s", errNotPlain, dir, name)
+	}
+	if !f.allowed(dir) {
+		return nil, fmt.Errorf("%w: %s/%s", errPace, dir, name)
 	}
 	file, err := f.open(dir, name, limit)
 	if err != nil {
@@ -64,9 +90,11 @@ func (f *files) stat(dir, name string, limit int64) (os.FileInfo, bool) {
 	return info, err == nil
 }
 
-// list gives at most limit names of a directory, in no order.
+// list gives at most limit names of a directory, in no order. Directories of
+// network filesystems are never listed: that costs the server more than an
+// open does.
 func (f *files) list(dir string, limit int) []string {
-	if !cleanPath(dir) {
+	if !cleanPath(dir) || f.mounts.remote(dir) {
 		return nil
 	}
 	d, err := f.openDir(dir)

@@ -24,14 +24,14 @@ func openFiles(root string) (*files, error) {
 	probe, err := k.dir("/")
 	if err == nil {
 		probe.Close()
-		return &files{root, k}, nil
+		return &files{root: root, beneath: k}, nil
 	}
 	k.close()
 	r, err := os.OpenRoot(root)
 	if err != nil {
 		return nil, err
 	}
-	return &files{root, rootFiles{r}}, nil
+	return &files{root: root, beneath: rootFiles{r}}, nil
 }
 
 // kernelFiles reads through openat2(2).

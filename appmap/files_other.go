@@ -14,5 +14,5 @@ func openFiles(root string) (*files, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &files{root, rootFiles{r}}, nil
+	return &files{root: root, beneath: rootFiles{r}}, nil
 }

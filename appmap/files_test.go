@@ -23,7 +23,7 @@ func both(t *testing.T, root string, test func(t *testing.T, f *files)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, f := range map[string]*files{"system": kernel, "os.Root": {root, rootFiles{r}}} {
+	for name, f := range map[string]*files{"system": kernel, "os.Root": {root: root, beneath: rootFiles{r}}} {
 		t.Run(name, func(t *testing.T) {
 			test(t, f)
 			if err := f.close(); err != nil {

@@ -11,12 +11,14 @@ import (
 // name is the way from a subject to its application: what an interpreter runs
 // first, then the executable itself.
 func (m *Mapper) name(ctx context.Context, s *subject, t *trace) procmon.Application {
-	l := &lookup{catalog: m.catalog, files: m.files, dpkg: m.dpkg, rpm: m.rpm, env: &s.env, foreign: s.foreign, trace: t}
+	view := m.files.view()
+	l := &lookup{catalog: m.catalog, files: view, dpkg: m.dpkg, rpm: m.rpm, env: &s.env, foreign: s.foreign, trace: t}
 	app := procmon.Application{Kind: procmon.KindUnknown}
 	if s.exe != "" {
 		app = l.program(ctx, s)
 	}
 	l.rest(s, &app)
+	s.refused = view.refused
 	app.Image = s.image
 	app.Rules = m.catalog.version
 	return app

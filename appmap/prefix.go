@@ -13,6 +13,7 @@ const (
 	maxMetadata    = 8 << 20  // bytes of one file
 	maxTreeBytes   = 32 << 20 // bytes read of one tree for one answer
 	maxTreeEntries = 8192     // names listed of one directory
+	maxTreeOpens   = 1024     // files opened of one directory for one answer
 )
 
 // prefixWords are the directories that stand right below the root of an

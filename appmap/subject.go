@@ -27,6 +27,7 @@ type subject struct {
 	cwd     string
 	env     environ
 	image   string
+	refused bool       // while it was named: files were not read for their server's sake
 	deleted bool       // the file was replaced or removed since
 	foreign bool       // of another mount namespace than the host's
 	rule    match      // what the catalogue says of the executable's name
@@ -40,12 +41,7 @@ type subject struct {
 func newSubject(c *catalog, p *procmon.Process, hostNS uint64) *subject {
 	exe, deleted := strings.CutSuffix(p.Exe, " (deleted)")
 	s := &subject{uid: p.UID, exe: exe, process: p, cwd: p.Cwd, deleted: deleted || p.ExeDeleted}
-	for name, value := range p.Environ() {
-		if wanted(name) && len(s.env.names) < maxEnv {
-			s.env.names = append(s.env.names, name)
-			s.env.values = append(s.env.values, value)
-		}
-	}
+	s.env.read(string(p.Env))
 	s.image = imageOf(&s.env)
 	if p.MountNS != 0 && hostNS != 0 {
 		s.foreign = p.MountNS != hostNS
@@ -106,9 +102,23 @@ func (s *subject) prefix() string {
 	return root
 }
 
+// read takes the wanted variables of an environment. They share its memory.
+func (e *environ) read(env string) {
+	n := min(strings.Count(env, "\x00")+1, maxEnv)
+	both := make([]string, 2*n)
+	e.names, e.values = both[:0:n], both[n:n]
+	for len(env) > 0 && len(e.names) < n {
+		var v string
+		v, env, _ = strings.Cut(env, "\x00")
+		if name, value, ok := strings.Cut(v, "="); ok && wanted(name) {
+			e.names, e.values = append(e.names, name), append(e.values, value)
+		}
+	}
+}
+
 func wanted(name string) bool {
 	for _, w := range Env {
-		if prefix, ok := strings.CutSuffix(w, "*"); ok && strings.HasPrefix(name, prefix) || name == w {
+		if n := len(w) - 1; w[n] == '*' && strings.HasPrefix(name, w[:n]) || name == w {
 			return true
 		}
 	}

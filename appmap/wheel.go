@@ -70,7 +70,8 @@ func relativeTo(dir, file string) (string, bool) {
 
 func (l *lookup) wheelIn(ctx context.Context, site, rel string) (finding, bool) {
 	read := 0
-	for _, name := range l.distInfos(site, rel) {
+	names := l.distInfos(site, rel)
+	for _, name := range names[:min(len(names), maxTreeOpens)] {
 		if ctx.Err() != nil || read > maxTreeBytes {
 			return finding{}, false
 		}
