@@ -77,6 +77,9 @@ func New(c Config) (*Mapper, error) {
 	}
 	f.mounts = &mounts{table: c.Mounts, now: c.Now}
 	f.pace = newPace(remoteRate, remoteBurst, c.Now)
+	if db := olderRPM(f); db != "" {
+		c.Logger.Info("the rpm database has a form that is not read: the distribution's programs are named by paths and names, without versions", "database", db)
+	}
 	c.Logger.Debug("application rules read", "rules", rules.version, "applications", len(rules.entries))
 	return &Mapper{
 		config: c, catalog: rules, files: f, dpkg: newDpkg(f), rpm: newRPMDB(f.root),

@@ -17,6 +17,8 @@ type lookup struct {
 	env     *environ
 	foreign bool // of another mount namespace, or no file may be read: paths alone
 	trace   *trace
+
+	replaced bool // the file at the executable's path is another one by now
 }
 
 // file names one file, executable or script, by the evidence in the order of
@@ -90,7 +92,16 @@ func (l *lookup) metadata(ctx context.Context, file string) (finding, bool) {
 	if f, ok := l.condaMeta(ctx, file); ok {
 		return f, true
 	}
-	return l.spackSpec(ctx, file)
+	if f, ok := l.spackSpec(ctx, file); ok {
+		return f, true
+	}
+	if f, ok := l.easyFolder(file); ok {
+		return f, true
+	}
+	if l.replaced {
+		return finding{}, false
+	}
+	return l.packageNote(file)
 }
 
 // tree asks the install path: vendors' trees, the modules', plain ones. What

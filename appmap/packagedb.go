@@ -62,3 +62,21 @@ func inSystem(file string) bool {
 	}
 	return false
 }
+
+// olderRPM tells a database of rpm that is not read: of Berkeley DB (RHEL 8,
+// Rocky 8) or NDB (SUSE). Empty where there is none, or one that is read.
+func olderRPM(f *files) string {
+	for _, dir := range []string{"/usr/lib/sysimage/rpm", "/var/lib/rpm"} {
+		if _, ok := f.stat(dir, "rpmdb.sqlite", maxProgram); ok {
+			return ""
+		}
+	}
+	for _, dir := range []string{"/usr/lib/sysimage/rpm", "/var/lib/rpm"} {
+		for _, name := range []string{"Packages.db", "Packages"} {
+			if _, ok := f.stat(dir, name, maxProgram); ok {
+				return dir + "/" + name
+			}
+		}
+	}
+	return ""
+}
