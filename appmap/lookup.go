@@ -159,7 +159,7 @@ func (l *lookup) named(file string, names bool) (finding, bool) {
 	}
 	f := finding{version: m.version, evidence: "names", entry: m.entry}
 	switch {
-	case m.kind == procmon.KindSystem && !ownTools(file):
+	case m.kind == procmon.KindSystem && !ownTools(file) && l.catalog.claimant(file) == nil:
 		return finding{}, false // "test", "install", "sort": too common as users' own names
 	case m.entry != nil:
 		f.name = m.entry.name
