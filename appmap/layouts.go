@@ -16,6 +16,7 @@ type finding struct {
 	priority      string // of the distribution's package
 	root          string // of the tree, "" when unknown
 	weak          bool   // a well-known executable name is better
+	glued         bool   // name and version were one word: a vendor's tree is better
 }
 
 var (
@@ -144,6 +145,7 @@ func (c *catalog) plainAt(dirs []string, i int, base string) (finding, bool) {
 		f.name, f.version = splitNameVersion(dirs[i])
 		if f.name == "" {
 			f.name, f.version = c.glued(dirs[i], base)
+			f.glued = f.name != ""
 		}
 		f.pkg = dirs[i]
 	}
@@ -181,7 +183,7 @@ func (c *catalog) nameAbove(dirs []string, i int, base string) int {
 	near := -1
 	for j := i - 1; j >= 0; j-- {
 		e := c.exactPkg(dirs[j])
-		if e == nil && c.layout.level(dirs[j]) {
+		if e == nil && (c.layout.level(dirs[j]) || upstream(dirs[j]) != "") {
 			continue
 		}
 		borne := e != nil && (!e.toolchain || c.kindIn(e, base) != "") || related(dirs[j], base)

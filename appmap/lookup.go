@@ -125,7 +125,7 @@ func (l *lookup) tree(ctx context.Context, file string) (finding, bool) {
 func (l *lookup) path(file string) (finding, bool) {
 	name := path.Base(file)
 	p, ok := l.catalog.plain(file, name)
-	if v, found := l.catalog.vendor(file); found && (p.weak || len(v.root) >= len(p.root)) {
+	if v, found := l.catalog.vendor(file); found && (p.weak || p.glued || len(v.root) >= len(p.root)) {
 		p, ok = v, true
 	}
 	m, found := l.catalog.module(file, l.env)
