@@ -2,6 +2,7 @@ package appmap
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -262,5 +263,23 @@ func BenchmarkIdentifyNew(b *testing.B) {
 	p := process("/apps/eb/software/GROMACS/2023.3-foss-2023a/bin/gmx_mpi", "gmx_mpi", "mdrun")
 	for b.Loop() {
 		m.Identify(context.Background(), p)
+	}
+}
+
+// BenchmarkIdentifyNewInConda is a program that no path tells, in a local
+// environment of 150 packages, of which the last but a few lists it.
+func BenchmarkIdentifyNewInConda(b *testing.B) {
+	const env = "home/u/miniforge3/envs/x"
+	files := map[string]string{}
+	for i := range 150 {
+		files[fmt.Sprintf(env+"/conda-meta/p%03d-1.2-h0.json", i)] = `{"name":"p","version":"1","files":["` + strings.Repeat(`lib/python3.11/site-packages/x.py","`, 60) + `"]}`
+	}
+	files[env+"/conda-meta/zlast-1.2-h0.json"] = `{"name":"zlast","version":"1.2","files":["bin/oddname"]}`
+	m := newMapper(b, Config{Root: rootOf(b, files), CacheSize: -1})
+	p := process("/" + env + "/bin/oddname")
+	for b.Loop() {
+		if got := m.Identify(context.Background(), p); got.Version != "1.2" {
+			b.Fatal(got)
+		}
 	}
 }

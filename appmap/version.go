@@ -11,7 +11,10 @@ const maxVersion = 64
 
 // versionPart is one segment between dots, dashes or underscores: digits with
 // a short tail ("3", "1b2", "0rc1", "2023a").
-var versionPart = regexp.MustCompile(`^([0-9]{1,12}[a-z]{0,5}[0-9]{0,4}|[0-9]{1,2}[A-Z][a-z]{2}[0-9]{2,4}|[0-9]{1,2}p[0-9]{1,2}r[0-9]{1,2})$`)
+var versionPart = regexp.MustCompile(`^([0-9]{1,12}[a-z]{0,5}[0-9]{0,4}|[0-9]{1,2}[A-Z][a-z]{2}[0-9]{2,4}|[0-9]{1,2}p[0-9]{1,2}r[0-9]{1,2}|20[0-9]{2}[Rr][0-9])$`)
+
+// lettered are versions that begin with a letter for the year: R-2020.12-SP1.
+var lettered = regexp.MustCompile(`^[A-Z]-20[0-9]{2}\.[0-9]{2}(-SP[0-9]+)?(-[0-9]+)?$`)
 
 // preRelease are words that belong to an upstream version although they begin
 // with a letter.
@@ -27,6 +30,9 @@ var notVersion = regexp.MustCompile(`(?i)^([0-9]+(d|ddp|bit|bits|dslicer)|x?86|x
 func upstream(s string) string {
 	if len(s) == 0 || len(s) > 4*maxVersion {
 		return ""
+	}
+	if lettered.MatchString(s) {
+		return s
 	}
 	lead, rest := versionLead(s)
 	if rest == "" || rest[0] < '0' || rest[0] > '9' {
