@@ -207,7 +207,7 @@ func TestCases(t *testing.T) {
 		}
 	}
 	seen.hold(t, "seen", 10)
-	held.hold(t, "held back", 25)
+	held.hold(t, "held back", 15)
 }
 
 // hold fails below 97 % of applications, 97 % of versions where the application

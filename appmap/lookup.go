@@ -152,7 +152,7 @@ func (l *lookup) named(file string, names bool) (finding, bool) {
 	}
 	m, ok := l.catalog.executable(path.Base(file))
 	if !ok {
-		return finding{}, false
+		return l.packaged(file)
 	}
 	if m.entry == nil {
 		m.entry = l.catalog.claimant(file)
@@ -169,6 +169,16 @@ func (l *lookup) named(file string, names bool) (finding, bool) {
 		return finding{}, false
 	}
 	return f, true
+}
+
+// packaged names a program that is called like a package and lies where only
+// packages put theirs. Elsewhere such names are users' own: "trinity", "sickle".
+func (l *lookup) packaged(file string) (finding, bool) {
+	e := l.catalog.packages[fold(path.Base(file))]
+	if e == nil || !ownTools(file) || path.Base(path.Dir(file)) != "bin" {
+		return finding{}, false
+	}
+	return finding{name: e.name, evidence: "names", entry: e}, true
 }
 
 // ownTools says whether a directory holds the system's own tools, in a

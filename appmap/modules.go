@@ -41,7 +41,7 @@ func (c *catalog) module(file string, env *environ) (finding, bool) {
 		}
 	}
 	for _, m := range loaded(env) {
-		if f, ok := moduleTree(file, m); ok && len(f.root) > len(best.root) {
+		if f, ok := c.moduleTree(file, m); ok && len(f.root) > len(best.root) {
 			best = f
 		}
 	}
@@ -53,8 +53,9 @@ func (c *catalog) module(file string, env *environ) (finding, bool) {
 }
 
 // moduleTree looks for a loaded module's <name>/<version> or
-// <name>-<version> among the directories of a file.
-func moduleTree(file, module string) (finding, bool) {
+// <name>-<version> among the directories of a file. Compilers and MPIs may
+// stand between: <name>/gnu12/mpich/<version>.
+func (c *catalog) moduleTree(file, module string) (finding, bool) {
 	parts := strings.Split(module, "/")
 	n := len(parts)
 	if n < 2 || parts[n-2] == "" || upstream(parts[n-1]) == "" {
@@ -70,6 +71,19 @@ func moduleTree(file, module string) (finding, bool) {
 			name: name, version: upstream(version), pkg: module, evidence: "module",
 			root: file[:i+1+len(dir)],
 		}, true
+	}
+	dirs := splitDirs(file)
+	for i := len(dirs) - 1; i > 1; i-- {
+		if dirs[i] != version {
+			continue
+		}
+		j := i - 1
+		for e := c.exactPkg(dirs[j]); j > 0 && dirs[j] != name && (e != nil && e.toolchain || c.layout.level(dirs[j])); e = c.exactPkg(dirs[j]) {
+			j--
+		}
+		if dirs[j] == name {
+			return finding{name: name, version: upstream(version), pkg: module, evidence: "module", root: joinDirs(dirs[:i+1])}, true
+		}
 	}
 	return finding{}, false
 }

@@ -1,0 +1,69 @@
+package appmap
+
+import (
+	"context"
+	"testing"
+
+	"procmon"
+)
+
+// TestTreesThatAreNotPlain holds the rules for names and versions that don't
+// stand side by side.
+func TestTreesThatAreNotPlain(t *testing.T) {
+	m := newMapper(t, Config{Root: t.TempDir()})
+	tests := []struct{ exe, name, version, why string }{
+		{"/cm/shared/apps/openmpi4/gcc/4.1.5/bin/mpirun", "Open MPI", "4.1.5", "a bare compiler between"},
+		{"/opt/apps/gromacs/gnu12/mpich/2023.1/bin/gmx", "GROMACS", "2023.1", "a compiler and an MPI between"},
+		{"/apps/impi/2021.9.0-intel-compilers-2023.1.0/mpi/2021.9.0/bin/mpirun", "Intel MPI", "2021.9.0", "a version is no name"},
+		{"/apps/gcc/12.2.0/bin/gfortran", "GCC", "12.2.0", "the compiler's own program"},
+		{"/usr/lib64/mpich/bin/mpiexec", "MPICH", "", "one of several, told by its directory"},
+		{"/opt/soft/vasp.6.3.2/bin/vasp_std", "VASP", "6.3.2", "name and version in one word"},
+		{"/home/u/vasp.6.3.2/bin/plot", "", "", "the same of a user, and no program of it"},
+		{"/opt/myflow/bin/myflow", "myflow", "", "a site's tree without a version"},
+		{"/home/u/myflow/bin/myflow", "", "", "a user's own"},
+		{"/usr/local/bin/myflow", "", "", "a directory of all programs"},
+		{"/usr/bin/sickle", "Sickle", "", "called like a package, in the system's directory"},
+		{"/home/u/sickle", "", "", "called like a package, elsewhere"},
+		{"/opt/synopsys/hspice/Q-2020.03-SP2/hspice/linux64/hspice", "HSPICE", "Q-2020.03-SP2", "a letter before the year"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.exe, func(t *testing.T) {
+			got := m.Identify(context.Background(), process(tt.exe))
+			if got.Name != tt.name || got.Version != tt.version {
+				t.Errorf("%s: %q %q by %s", tt.why, got.Name, got.Version, got.Evidence)
+			}
+		})
+	}
+}
+
+// TestModuleOverLevels: what the catalogue does not know is named by its
+// module when compilers and MPIs stand between name and version.
+func TestModuleOverLevels(t *testing.T) {
+	m := newMapper(t, Config{Root: t.TempDir()})
+	for env, want := range map[string]string{
+		"LOADEDMODULES=gnu12/12.2.0:mpich/3.4.3:oddtool/2.18.1": "oddtool 2.18.1",
+		"LOADEDMODULES=othertool/2.18.1":                        "MPICH 2.18.1",
+	} {
+		p := process("/opt/ohpc/pub/apps/oddtool/gnu12/mpich/2.18.1/bin/ij")
+		p.Env = []byte(env + "\x00")
+		if got := m.Identify(context.Background(), p); got.Name+" "+got.Version != want {
+			t.Errorf("%s: %q %q by %s", env, got.Name, got.Version, got.Evidence)
+		}
+	}
+}
+
+// TestContainerMarks: where a starter left its mark and the mount namespace is
+// not known, the host's database names nothing.
+func TestContainerMarks(t *testing.T) {
+	m := newMapper(t, Config{Root: dpkgRoot(t)})
+	for _, env := range []string{"CH_RUNNING=1", "container=podman", "SHIFTER_IMAGE=x:1", "ENROOT_ROOTFS=/x", "APPTAINER_CONTAINER=/x.sif"} {
+		p := process("/usr/bin/bwa")
+		p.Env = []byte(env + "\x00")
+		if got := m.Identify(context.Background(), p); got.Name != "BWA" || got.Version != "" || got.Kind != procmon.KindApplication {
+			t.Errorf("%s: %+v", env, got)
+		}
+	}
+	if got := m.Identify(context.Background(), process("/usr/bin/bwa")); got.Version == "" {
+		t.Errorf("on the host: %+v", got)
+	}
+}
