@@ -111,6 +111,7 @@ func TestNetworkFilesystemsAreSpared(t *testing.T) {
 	if got := m.Identify(context.Background(), process("/"+env+"/bin/mytool")); got.Name != "tool" || got.Version != "1.2" {
 		t.Errorf("conda: %+v", got)
 	}
+	m.Identify(context.Background(), process("/apps/unheard-of/bin/thing"))
 	if c.lists != 0 {
 		t.Errorf("%d directories were listed", c.lists)
 	}

@@ -23,7 +23,7 @@ func TestTreesThatAreNotPlain(t *testing.T) {
 		{"/home/u/myflow/bin/myflow", "", "", "a user's own"},
 		{"/usr/local/bin/myflow", "", "", "a directory of all programs"},
 		{"/usr/bin/sickle", "Sickle", "", "called like a package, in the system's directory"},
-		{"/home/u/sickle", "", "", "called like a package, elsewhere"},
+		{"/home/u/bin/sickle", "", "", "called like a package, elsewhere"},
 		{"/opt/synopsys/hspice/Q-2020.03-SP2/hspice/linux64/hspice", "HSPICE", "Q-2020.03-SP2", "a letter before the year"},
 	}
 	for _, tt := range tests {
