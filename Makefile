@@ -9,7 +9,7 @@ PROGRAMS = procmond procmon-report
 
 export GO PREFIX DESTDIR FUZZTIME
 
-.PHONY: generate help build demo test lint fmt bench bench-capture fuzz install uninstall
+.PHONY: generate help build demo test test-slurmdbd lint fmt bench bench-capture fuzz install uninstall
 
 help: ## this text
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -25,6 +25,9 @@ demo: ## run real programs in a real Slurm job and show the reports (root)
 
 test: ## unit tests, fuzz corpora and, as root, tests with real daemons
 	@scripts/test.sh
+
+test-slurmdbd: ## jobs, steps and CPU time against Slurm's own accounting (root)
+	@scripts/test-slurmdbd.sh
 
 lint: ## golangci-lint, go vet for another system, shellcheck
 	@scripts/lint.sh

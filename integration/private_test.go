@@ -15,14 +15,15 @@ import (
 func TestIntegrationSlurmPrivate(t *testing.T) {
 	f := setUpUsers(t)
 	dir := f.tempDir(t)
+	var nodes []string
 	t.Run("up", func(t *testing.T) {
 		one, two := startSlurm(t, f, 2, dir+"/one"), startSlurm(t, f, 1, dir+"/two")
 		if one.cluster == two.cluster || one.nodes[0] == two.nodes[0] {
 			t.Errorf("both have cluster %s and node %s", one.cluster, one.nodes[0])
 		}
 		for _, s := range []*slurm{one, two} {
-			nodes := "--nodes=" + strconv.Itoa(len(s.nodes))
-			id := s.submit(f.alice, "#!/bin/sh\nsrun /bin/true\n", nodes)
+			nodes = append(nodes, s.nodes...)
+			id := s.submit(f.alice, "#!/bin/sh\nsrun /bin/true\n", "--nodes="+strconv.Itoa(len(s.nodes)))
 			s.wait(id)
 			s.submit(f.alice, "#!/bin/sh\nsetsid sleep 1000 &\nsleep 1000\n")
 		}
@@ -34,7 +35,11 @@ func TestIntegrationSlurmPrivate(t *testing.T) {
 		}
 	})
 	// The subtest's end has taken both down.
-	for _, pattern := range []string{"/sys/fs/cgroup/*/slurm_pm*", "/sys/fs/cgroup/*/pm*_slurmstepd.scope", f.dir + "/t*/slurm"} {
+	patterns := []string{f.dir + "/t*/slurm"}
+	for _, node := range nodes { // others may run a Slurm of theirs beside us
+		patterns = append(patterns, "/sys/fs/cgroup/*/slurm_"+node, "/sys/fs/cgroup/*/"+node+"_slurmstepd.scope")
+	}
+	for _, pattern := range patterns {
 		if left, _ := filepath.Glob(pattern); len(left) > 0 {
 			t.Errorf("left behind: %q", left)
 		}

@@ -90,26 +90,43 @@ var jobState = regexp.MustCompile(` JobState=(\w+)`)
 func (s *slurm) wait(ids ...string) map[string]completed {
 	s.t.Helper()
 	for _, id := range ids {
-		eventually(s.t, 2*time.Minute, func() error {
-			cmd := exec.Command("scontrol", "show", "job", "-o", id)
-			cmd.Env = append(os.Environ(), "SLURM_CONF="+s.conf)
-			out, err := cmd.CombinedOutput()
-			if err != nil {
-				return fmt.Errorf("scontrol show job %s: %w: %s", id, err, out)
+		for _, state := range s.over(id) {
+			if state != "COMPLETED" {
+				s.t.Fatalf("job %s is %s", id, state)
 			}
-			for _, m := range jobState.FindAllStringSubmatch(string(out), -1) {
-				switch m[1] {
-				case "PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED":
-					return fmt.Errorf("job %s is %s", id, m[1])
-				case "COMPLETED":
-				default:
-					s.t.Fatalf("job %s is %s:\n%s", id, m[1], out)
-				}
-			}
-			return nil
-		})
+		}
 	}
 	return s.completed(ids)
+}
+
+// over waits until a job is over, however it ended, and gives the states of its
+// tasks and components.
+func (s *slurm) over(id string) []string {
+	s.t.Helper()
+	var states []string
+	eventually(s.t, 2*time.Minute, func() error {
+		out, err := s.command("scontrol", "show", "job", "-o", id).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("scontrol show job %s: %w: %s", id, err, out)
+		}
+		states = nil
+		for _, m := range jobState.FindAllStringSubmatch(string(out), -1) {
+			switch m[1] {
+			case "PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "REQUEUED":
+				return fmt.Errorf("job %s is %s", id, m[1])
+			}
+			states = append(states, m[1])
+		}
+		return nil
+	})
+	return states
+}
+
+// command prepares a command of root that talks to this Slurm.
+func (s *slurm) command(argv ...string) *exec.Cmd {
+	cmd := exec.CommandContext(s.t.Context(), argv[0], argv[1:]...)
+	cmd.Env = append(os.Environ(), "SLURM_CONF="+s.conf)
+	return cmd
 }
 
 // completed is a line of jobcomp/filetxt.

@@ -2,8 +2,8 @@
 # Installs what a make target needs and the machine lacks, with apt-get or dnf,
 # and says what and why before it does.
 #
-#   deps.sh NAME…     gcc slurm rsyslog logrotate python3 shellcheck clang; "test" stands
-#                     for the first five
+#   deps.sh NAME…     gcc slurm rsyslog logrotate python3 shellcheck clang slurmdbd; "test"
+#                     stands for the first five
 #
 # Exit status: 0 everything is there; 1 something that can't be done without
 # (gcc) is missing; 3 only what can be done without is.
@@ -21,6 +21,7 @@ missing() {
     gcc) ! have gcc || ! has_headers ;;
     slurm) ! { have slurmd && have slurmctld && have srun && have munged; } ;;
     rsyslog) ! have rsyslogd ;;
+    slurmdbd) ! { have slurmdbd && have sacct && have mariadbd && have mariadb-install-db; } ;;
     clang) ! have clang || ! have llvm-strip || [ ! -e /usr/include/bpf/bpf_helpers.h ] ;;
     *) ! have "$1" ;;
     esac
@@ -32,6 +33,7 @@ why() {
     case $1 in
     gcc) echo "the SQLite library is C code" ;;
     slurm) echo "a private Slurm runs the jobs of the demo and the tests" ;;
+    slurmdbd) echo "a test compares with what Slurm accounts" ;;
     rsyslog) echo "the tests send log lines through a real rsyslogd" ;;
     logrotate) echo "the tests rotate a log under load" ;;
     python3) echo "users' programs in the demo and the tests" ;;
@@ -44,6 +46,8 @@ packages() {
     case $MANAGER:$1 in
     apt-get:gcc) echo gcc libc6-dev ;;
     apt-get:slurm) echo slurm-wlm slurm-client munge ;;
+    apt-get:slurmdbd) echo slurmdbd mariadb-server ;;
+    dnf:slurmdbd) echo slurm-slurmdbd mariadb-server ;;
     apt-get:clang) echo clang llvm libbpf-dev ;;
     dnf:clang) echo clang llvm libbpf-devel ;;
     dnf:gcc) echo gcc glibc-devel ;;
@@ -66,7 +70,7 @@ apt_install() {
 dnf_install() {
     dnf install -y -q "$@" && return 0
     case " $* " in
-    *" slurm "* | *" ShellCheck "*)
+    *" slurm"* | *" ShellCheck "*)
         say "not in the repositories in use: adding epel-release, and CRB where it is off"
         dnf install -y -q epel-release || return 1
         dnf config-manager --set-enabled crb 2>/dev/null || true

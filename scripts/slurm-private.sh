@@ -13,10 +13,12 @@
 #   SLURM_PRIVATE_CGROUP    v1, v2 or none instead of what the machine has
 #   SLURM_PRIVATE_HOOKS     directory of prolog.sh and epilog.sh
 #                           (default contrib/slurm of this tree)
+#   SLURM_PRIVATE_ACCOUNTING  anything: with slurmdbd and a MariaDB, for sacct
 set -euo pipefail
 
 SELF=$(cd "$(dirname "$0")" && pwd)
 MARK=.procmon-private-slurm
+ACCOUNTING=${SLURM_PRIVATE_ACCOUNTING:-}
 
 die() { echo "slurm-private: $*" >&2; exit 1; }
 
@@ -123,6 +125,7 @@ node_names() {
     fi
 }
 
+# cred_expire: a requeued job waits this long, 2 minutes otherwise.
 write_slurm_conf() {
     local proctrack task gather node
     case $CGROUP in
@@ -136,7 +139,7 @@ SlurmctldHost=$(hostname)(127.0.0.1)
 SlurmctldPort=$CTLD_PORT
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket=$DIR/munge/socket
+AuthInfo=socket=$DIR/munge/socket,cred_expire=10
 CredType=cred/munge
 StateSaveLocation=$DIR/state
 SlurmdSpoolDir=$DIR/spool/%n
@@ -154,10 +157,11 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 DefMemPerCPU=500
 ReturnToService=2
+LaunchParameters=use_interactive_step
 KillWait=5
 MinJobAge=600
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1
-AccountingStorageType=accounting_storage/none
+$(accounting_conf)
 JobCompType=jobcomp/filetxt
 JobCompLoc=$DIR/log/jobcomp.txt
 SlurmdParameters=config_overrides
@@ -171,6 +175,9 @@ C
     done
     echo "PartitionName=debug Nodes=${NODES// /,} Default=YES MaxTime=60 State=UP"
 }
+
+# What slurm.conf says of accounting; slurm-private-dbd.sh has a better answer.
+accounting_conf() { echo AccountingStorageType=accounting_storage/none; }
 
 # Slurm runs hooks with an environment of its own, so a wrapper sets ours.
 write_hooks() {
@@ -228,6 +235,8 @@ try_up() {
     PORTS=
     free_port
     CTLD_PORT=$PORT
+    free_port
+    DBD_PORT=$PORT
     CLUSTER=pm$CTLD_PORT
     NODES=$(node_names "$WANT" "$CTLD_PORT" | tr '\n' ' ')
     NODES=${NODES% }
@@ -244,6 +253,9 @@ SLURM_PRIVATE_CGROUP='$CGROUP'
 SLURM_PRIVATE_JOBCOMP='$DIR/log/jobcomp.txt'
 C
     start_munge
+    if [ -n "$ACCOUNTING" ]; then
+        start_mariadb && start_slurmdbd || return 1
+    fi
     start_daemons
     wait_ready
 }
@@ -251,10 +263,11 @@ C
 up() {
     local missing='' program attempt
     [ "$(id -u)" = 0 ] || die "must run as root: slurmd starts jobs as other users"
-    for program in munged slurmctld slurmd sinfo scancel; do
+    # shellcheck disable=SC2086
+    for program in munged slurmctld slurmd sinfo scancel ${ACCOUNTING:+slurmdbd sacctmgr mariadbd mariadb-install-db}; do
         command -v "$program" > /dev/null || missing+=" $program"
     done
-    [ -z "$missing" ] || die "not installed:$missing (scripts/deps.sh slurm installs it)"
+    [ -z "$missing" ] || die "not installed:$missing (scripts/deps.sh slurm${ACCOUNTING:+ slurmdbd} installs it)"
     [ ! -e "$DIR" ] || [ -z "$(ls -A "$DIR")" ] || die "$DIR is there and not empty"
     [ "${#DIR}" -le 80 ] || die "$DIR is too long a path: sockets go into it"
     HOOKS=${SLURM_PRIVATE_HOOKS:-$SELF/../contrib/slurm}
@@ -354,7 +367,9 @@ stop() {
     done
     kill_stepds
     kill_cgroups
-    [ ! -e "$DIR/run/munged.id" ] || end_process "$DIR/run/munged.id"
+    for f in slurmdbd mariadbd munged; do
+        [ ! -e "$DIR/run/$f.id" ] || end_process "$DIR/run/$f.id"
+    done
 }
 
 down() {
@@ -366,6 +381,8 @@ down() {
 
 usage() { sed -n '2,/^set /{/^set /!s/^# \{0,1\}//p}' "$0"; }
 
+# shellcheck source=scripts/slurm-private-dbd.sh
+[ -z "$ACCOUNTING" ] || . "$SELF/slurm-private-dbd.sh"
 [ $# -ge 2 ] || { usage >&2; exit 2; }
 case $2 in
 /*) DIR=$2 ;;
