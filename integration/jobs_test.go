@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -12,37 +13,55 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestIntegrationSlurmJobs runs jobs on a Slurm of two nodes while a daemon
+// TestIntegrationSlurmJobs runs jobs on a Slurm of three nodes while a daemon
 // looks, and compares what was started with the index, with the JSON lines that
-// came through rsyslogd, and with Slurm's own record of its jobs.
+// came through rsyslogd, and with Slurm's own record of its jobs. All jobs are
+// handed in at once: a job takes seconds of which the machine works little.
 func TestIntegrationSlurmJobs(t *testing.T) {
 	f := setUp(t)
 	needs(t, "sbatch", "rsyslogd")
 	log := startRsyslog(t, f)
-	d := newDaemon(t, f, "--syslog-address", "unix:"+log.socket)
+	source := f.best(t)
+	d := newDaemon(t, f, "--syslog-address", "unix:"+log.socket, "--source", string(source))
 	d.lines = log.file
 	d.start()
-	s := startSlurm(t, f, 2, d.jobs)
-	w := &world{f: f, d: d, s: s, log: log}
+	w := &world{f: f, d: d, s: startSlurm(t, f, 3, d.jobs), log: log, exact: source.exact()}
 
-	t.Run("two steps", w.twoSteps)
-	t.Run("array", w.array)
-	t.Run("empty and forged environment", w.environment)
-	t.Run("daemonised child", w.daemonised)
-	t.Run("survivor of its step", w.survivor)
-	t.Run("python pool", w.pool)
-	t.Run("two users on one node", w.twoUsers)
-	t.Run("who is recorded", w.recorded)
+	cases := []struct {
+		name   string
+		start  func(*testing.T) func(*testing.T)
+		finish func(*testing.T)
+	}{
+		{name: "requeue", start: w.requeue},
+		{name: "steps on three nodes", start: w.steps},
+		{name: "array", start: w.array},
+		{name: "heterogeneous job", start: w.heterogeneous},
+		{name: "empty and forged environment", start: w.environment},
+		{name: "daemonised child", start: w.daemonised},
+		{name: "survivor of its step", start: w.survivor},
+		{name: "python pool", start: w.pool},
+		{name: "two users on one node", start: w.twoUsers},
+		{name: "step from outside", start: w.overlap},
+		{name: "interactive step", start: w.interactive},
+		{name: "who is recorded", start: w.recorded},
+	}
+	for i := range cases {
+		cases[i].finish = cases[i].start(t)
+	}
+	for _, c := range slices.Backward(cases) { // a requeued job takes longest
+		t.Run(c.name, c.finish)
+	}
 	t.Run("rsyslogd killed and restarted", w.restartedLog)
 	t.Run("nothing twice, nothing lost", w.agree)
 }
 
 // world is what the parts of the test share.
 type world struct {
-	f   *fixture
-	d   *daemon
-	s   *slurm
-	log *rsyslog
+	f     *fixture
+	d     *daemon
+	s     *slurm
+	log   *rsyslog
+	exact bool // the daemon's source misses nothing
 }
 
 // on gives the daemon and the Slurm for a subtest's own messages.
@@ -144,77 +163,116 @@ func (w *world) summary(t *testing.T, d *daemon, lines []line, raw string, j com
 	}
 }
 
-func (w *world) twoSteps(t *testing.T) {
+// counts checks how many runs of a job the index has, by step.
+func (w *world) counts(t *testing.T, raw string, want map[string]int) {
+	t.Helper()
 	d, s := w.on(t)
+	if !w.exact {
+		t.Logf("the runs of job %s are not counted: this source can miss some", raw)
+		return
+	}
+	got := map[string]int{}
+	d.query(`SELECT ifnull(step_id,''), count(*) FROM runs WHERE raw_job_id = ? AND cluster = ? GROUP BY 1`, []any{raw, s.cluster},
+		func(scan func(...any) error) error {
+			var step string
+			var n int
+			err := scan(&step, &n)
+			got[step] = n
+			return err
+		})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("runs of job %s by step, started (-) and recorded (+):\n%s", raw, diff)
+	}
+}
+
+func (w *world) steps(t *testing.T) func(*testing.T) {
+	_, s := w.on(t)
 	tag := newTag()
 	id := s.submit(w.f.alice, `#!/bin/sh
 /bin/true `+tag+`-batch
 srun --nodes=1 --ntasks=1 /bin/true `+tag+`-first
-srun --nodes=2 --ntasks=2 sh -c '/bin/true `+tag+`-second; /bin/true `+tag+`-second-$SLURM_PROCID; exit 0'
+srun --nodes=3 --ntasks=3 sh -c '/bin/true `+tag+`-second; /bin/true `+tag+`-second-$SLURM_PROCID; exit 0'
+i=0
+while [ $i -lt 100 ]; do /bin/true; i=$((i + 1)); done
 /bin/true `+tag+`-after
-`, "--nodes=2", "--ntasks=2")
-	_, lines := w.settle(t, w.f.alice, id)
-	d.expect(lines, s.cluster,
-		want{arg: tag + "-batch", user: w.f.alice, raw: id, step: "batch"},
-		want{arg: tag + "-first", user: w.f.alice, raw: id, step: "0"},
-		want{arg: tag + "-second-0", user: w.f.alice, raw: id, step: "1"},
-		want{arg: tag + "-second-1", user: w.f.alice, raw: id, step: "1"},
-		want{arg: tag + "-after", user: w.f.alice, raw: id, step: "batch"},
-	)
-	if got := withArg(lines, tag+"-second"); len(got) != 2 {
-		t.Errorf("%d lines of the program that both tasks ran, want 2", len(got))
+`, "--nodes=3", "--ntasks=3")
+	return func(t *testing.T) {
+		d, s := w.on(t)
+		_, lines := w.settle(t, w.f.alice, id)
+		d.expect(lines, s.cluster,
+			want{arg: tag + "-batch", user: w.f.alice, raw: id, step: "batch"},
+			want{arg: tag + "-first", user: w.f.alice, raw: id, step: "0"},
+			want{arg: tag + "-second", user: w.f.alice, raw: id, step: "1", runs: 3},
+			want{arg: tag + "-second-0", user: w.f.alice, raw: id, step: "1"},
+			want{arg: tag + "-second-1", user: w.f.alice, raw: id, step: "1"},
+			want{arg: tag + "-second-2", user: w.f.alice, raw: id, step: "1"},
+			want{arg: tag + "-after", user: w.f.alice, raw: id, step: "batch"},
+		)
+		// The script, two sruns, 102 programs; three tasks of a shell and two programs.
+		w.counts(t, id, map[string]int{"batch": 105, "0": 1, "1": 9})
 	}
 }
 
-func (w *world) array(t *testing.T) {
-	d, s := w.on(t)
+func (w *world) array(t *testing.T) func(*testing.T) {
+	_, s := w.on(t)
 	tag := newTag()
 	id := s.submit(w.f.alice, `#!/bin/sh
 /bin/true `+tag+`-t$SLURM_ARRAY_TASK_ID
 srun /bin/true `+tag+`-s$SLURM_ARRAY_TASK_ID
 `, "--array=1-4", "--ntasks=1")
-	jobs, lines := w.settle(t, w.f.alice, id)
-	tasks := 0
-	for raw, j := range jobs {
-		if j.ArrayJob != id {
-			continue
+	return func(t *testing.T) {
+		d, s := w.on(t)
+		jobs, lines := w.settle(t, w.f.alice, id)
+		tasks := 0
+		for raw, j := range jobs {
+			if j.ArrayJob != id {
+				continue
+			}
+			tasks++
+			d.expect(lines, s.cluster,
+				want{arg: tag + "-t" + j.ArrayTask, user: w.f.alice, raw: raw, job: j.ID(), step: "batch"},
+				want{arg: tag + "-s" + j.ArrayTask, user: w.f.alice, raw: raw, job: j.ID(), step: "0"},
+			)
+			w.counts(t, raw, map[string]int{"batch": 3, "0": 1})
 		}
-		tasks++
-		d.expect(lines, s.cluster,
-			want{arg: tag + "-t" + j.ArrayTask, user: w.f.alice, raw: raw, job: j.ID(), step: "batch"},
-			want{arg: tag + "-s" + j.ArrayTask, user: w.f.alice, raw: raw, job: j.ID(), step: "0"},
-		)
-	}
-	if tasks != 4 {
-		t.Errorf("Slurm records %d tasks of the array, want 4", tasks)
+		if tasks != 4 {
+			t.Errorf("Slurm records %d tasks of the array, want 4", tasks)
+		}
 	}
 }
 
-func (w *world) environment(t *testing.T) {
-	d, s := w.on(t)
+func (w *world) environment(t *testing.T) func(*testing.T) {
+	_, s := w.on(t)
 	tag := newTag()
 	id := s.submit(w.f.alice, `#!/bin/sh
 env -i /bin/true `+tag+`-empty
 env -i /bin/sh -c '/bin/true `+tag+`-child; exit 0'
+env -i setsid /bin/true `+tag+`-session
 SLURM_JOB_ID=77777 SLURM_JOBID=77777 /bin/true `+tag+`-forged
 srun env -i /bin/true `+tag+`-step
 `)
-	_, lines := w.settle(t, w.f.alice, id)
-	d.expect(lines, s.cluster,
-		want{arg: tag + "-empty", user: w.f.alice, raw: id, step: "batch"},
-		want{arg: tag + "-child", user: w.f.alice, raw: id, step: "batch"},
-		want{arg: tag + "-forged", user: w.f.alice, raw: id, step: "batch"},
-		want{arg: tag + "-step", user: w.f.alice, raw: id, step: "0"},
-	)
-	for _, l := range withArg(lines, tag+"-forged") {
-		if !strings.Contains(l.HPC.Job.Conflict, "77777") {
-			t.Errorf("the forged id is not told as a conflict: %q", l.HPC.Job.Conflict)
+	return func(t *testing.T) {
+		d, s := w.on(t)
+		_, lines := w.settle(t, w.f.alice, id)
+		d.expect(lines, s.cluster,
+			want{arg: tag + "-empty", user: w.f.alice, raw: id, step: "batch"},
+			want{arg: tag + "-session", user: w.f.alice, raw: id, step: "batch"},
+			want{arg: tag + "-child", user: w.f.alice, raw: id, step: "batch"},
+			want{arg: tag + "-forged", user: w.f.alice, raw: id, step: "batch"},
+			want{arg: tag + "-step", user: w.f.alice, raw: id, step: "0"},
+		)
+		// env, setsid and sh are replaced by what they start, which are runs too.
+		w.counts(t, id, map[string]int{"batch": 11, "0": 2})
+		for _, l := range withArg(lines, tag+"-forged") {
+			if !strings.Contains(l.HPC.Job.Conflict, "77777") {
+				t.Errorf("the forged id is not told as a conflict: %q", l.HPC.Job.Conflict)
+			}
 		}
 	}
 }
 
-func (w *world) daemonised(t *testing.T) {
-	d, s := w.on(t)
+func (w *world) daemonised(t *testing.T) func(*testing.T) {
+	_, s := w.on(t)
 	tag := newTag()
 	// The task ends at once; its grandchild, in a session of its own and with
 	// init as its parent, goes on in the step until Slurm ends that.
@@ -223,17 +281,21 @@ mkfifo done-`+tag+`
 (setsid sh -c '(/bin/true `+tag+`-detached; env -i /bin/true `+tag+`-detached-empty; echo > done-`+tag+`) &' &)
 read line < done-`+tag+`
 `, "--chdir="+w.f.alice.home)
-	_, lines := w.settle(t, w.f.alice, id)
-	d.expect(lines, s.cluster,
-		want{arg: tag + "-detached", user: w.f.alice, raw: id, step: "batch"},
-		want{arg: tag + "-detached-empty", user: w.f.alice, raw: id, step: "batch"},
-	)
+	return func(t *testing.T) {
+		d, s := w.on(t)
+		_, lines := w.settle(t, w.f.alice, id)
+		d.expect(lines, s.cluster,
+			want{arg: tag + "-detached", user: w.f.alice, raw: id, step: "batch"},
+			want{arg: tag + "-detached-empty", user: w.f.alice, raw: id, step: "batch"},
+		)
+		w.counts(t, id, map[string]int{"batch": 7})
+	}
 }
 
 // survivor: on cgroup v1 the step's freezer directory belongs to the user. A
 // process that moves itself further down is not killed with the step.
-func (w *world) survivor(t *testing.T) {
-	d, s := w.on(t)
+func (w *world) survivor(t *testing.T) func(*testing.T) {
+	_, s := w.on(t)
 	if s.cgroup != "v1" {
 		t.Skipf("on cgroup %s Slurm kills whatever is left of a step", s.cgroup)
 	}
@@ -251,11 +313,15 @@ echo > over-`+tag+`
 read line < done-`+tag+`
 srun /bin/true `+tag+`-later
 `, "--chdir="+w.f.alice.home)
-	_, lines := w.settle(t, w.f.alice, id)
-	d.expect(lines, s.cluster,
-		want{arg: tag + "-survivor", user: w.f.alice, raw: id, step: "0"},
-		want{arg: tag + "-later", user: w.f.alice, raw: id, step: "1"},
-	)
+	return func(t *testing.T) {
+		d, s := w.on(t)
+		_, lines := w.settle(t, w.f.alice, id)
+		d.expect(lines, s.cluster,
+			want{arg: tag + "-survivor", user: w.f.alice, raw: id, step: "0"},
+			want{arg: tag + "-later", user: w.f.alice, raw: id, step: "1"},
+		)
+		w.counts(t, id, map[string]int{"batch": 4, "0": 6, "1": 1})
+	}
 }
 
 const poolProgram = `import multiprocessing, os, resource, sys, time
@@ -276,42 +342,46 @@ if __name__ == "__main__":
         f.write(str(sum(u.ru_utime + u.ru_stime for u in used)))
 `
 
-func (w *world) pool(t *testing.T) {
+func (w *world) pool(t *testing.T) func(*testing.T) {
 	needs(t, "/usr/bin/python3")
-	d, s := w.on(t)
+	_, s := w.on(t)
 	tag := newTag()
 	w.f.alice.write(t, tag+".py", poolProgram)
 	id := s.submit(w.f.alice, "#!/bin/sh\n/usr/bin/python3 "+tag+".py "+tag+"-pool\n", "--ntasks=2", "--chdir="+w.f.alice.home)
-	_, lines := w.settle(t, w.f.alice, id)
-	d.expect(lines, s.cluster, want{arg: tag + "-pool", exe: "*", user: w.f.alice, raw: id, step: "batch"})
+	return func(t *testing.T) {
+		d, s := w.on(t)
+		_, lines := w.settle(t, w.f.alice, id)
+		d.expect(lines, s.cluster, want{arg: tag + "-pool", exe: "*", user: w.f.alice, raw: id, step: "batch"})
+		w.counts(t, id, map[string]int{"batch": 2}) // the workers are of their parent's run
 
-	text, err := os.ReadFile(w.f.alice.home + "/" + tag + "-pool.cpu")
-	if err != nil {
-		t.Fatal(err)
-	}
-	used, err := strconv.ParseFloat(string(text), 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The program asked before its own end, so it used a little more.
-	for _, r := range d.rows(tag + "-pool") {
-		if r.CPU < used*0.95 || r.CPU > used*1.5+0.2 {
-			t.Errorf("the pool used %.2f s of CPU, the index has %.2f s", used, r.CPU)
+		text, err := os.ReadFile(w.f.alice.home + "/" + tag + "-pool.cpu")
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	var apps []string
-	for _, l := range summaries(lines, id) {
-		for _, a := range l.HPC.Applications {
-			apps = append(apps, a.Name)
+		used, err := strconv.ParseFloat(string(text), 64)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if !strings.Contains(strings.ToLower(strings.Join(apps, ",")), "python") {
-		t.Errorf("the job's summary names %q, and not Python", apps)
+		// The program asked before its own end, so it used a little more.
+		for _, r := range d.rows(tag + "-pool") {
+			if r.CPU < used*0.95 || r.CPU > used*1.5+0.2 {
+				t.Errorf("the pool used %.2f s of CPU, the index has %.2f s", used, r.CPU)
+			}
+		}
+		var apps []string
+		for _, l := range summaries(lines, id) {
+			for _, a := range l.HPC.Applications {
+				apps = append(apps, a.Name)
+			}
+		}
+		if !strings.Contains(strings.ToLower(strings.Join(apps, ",")), "python") {
+			t.Errorf("the job's summary names %q, and not Python", apps)
+		}
 	}
 }
 
-func (w *world) twoUsers(t *testing.T) {
-	d, s := w.on(t)
+func (w *world) twoUsers(t *testing.T) func(*testing.T) {
+	_, s := w.on(t)
 	tag := newTag()
 	shared := w.f.tempDir(t)
 	if err := os.Chmod(shared, 0o777); err != nil {
@@ -331,24 +401,27 @@ func (w *world) twoUsers(t *testing.T) {
 	}
 	a := s.submit(w.f.alice, script("alice", "echo > "+shared+"/a", "read line < "+shared+"/b"), "--nodelist="+s.nodes[0])
 	b := s.submit(w.f.bob, script("bob", "read line < "+shared+"/a", "echo > "+shared+"/b"), "--nodelist="+s.nodes[0])
-	w.settle(t, w.f.alice, a)
-	_, lines := w.settle(t, w.f.bob, b)
-	wants := []want{
-		{arg: tag + "-alice-step", user: w.f.alice, raw: a, step: "0"},
-		{arg: tag + "-bob-step", user: w.f.bob, raw: b, step: "0"},
+	return func(t *testing.T) {
+		d, s := w.on(t)
+		w.settle(t, w.f.alice, a)
+		_, lines := w.settle(t, w.f.bob, b)
+		wants := []want{
+			{arg: tag + "-alice-step", user: w.f.alice, raw: a, step: "0"},
+			{arg: tag + "-bob-step", user: w.f.bob, raw: b, step: "0"},
+		}
+		for i := range 5 {
+			wants = append(wants,
+				want{arg: fmt.Sprintf("%s-alice-%d", tag, i+1), user: w.f.alice, raw: a, step: "batch"},
+				want{arg: fmt.Sprintf("%s-bob-%d", tag, i+1), user: w.f.bob, raw: b, step: "batch"})
+		}
+		d.expect(lines, s.cluster, wants...)
 	}
-	for i := range 5 {
-		wants = append(wants,
-			want{arg: fmt.Sprintf("%s-alice-%d", tag, i+1), user: w.f.alice, raw: a, step: "batch"},
-			want{arg: fmt.Sprintf("%s-bob-%d", tag, i+1), user: w.f.bob, raw: b, step: "batch"})
-	}
-	d.expect(lines, s.cluster, wants...)
 }
 
 // recorded: root's own programs are not, a setuid program is, with both ids; a
 // system user's are inside jobs only.
-func (w *world) recorded(t *testing.T) {
-	d, s := w.on(t)
+func (w *world) recorded(t *testing.T) func(*testing.T) {
+	_, s := w.on(t)
 	tag := newTag()
 	setuid := w.f.dir + "/" + tag + "-setuid"
 	program, err := os.ReadFile("/bin/true")
@@ -368,26 +441,29 @@ func (w *world) recorded(t *testing.T) {
 	output(t, as(t, w.f.alice, "/bin/true", tag+"-outside"))
 	id := s.submit(w.f.alice, "#!/bin/sh\n"+setuid+" "+tag+"-setuid\n")
 	svc := s.submit(w.f.svc, "#!/bin/sh\n/bin/true "+tag+"-svc-inside\n")
-	w.settle(t, w.f.alice, id)
-	_, lines := w.settle(t, w.f.svc, svc)
-	d.expect(lines, s.cluster,
-		want{arg: tag + "-outside", user: w.f.alice},
-		want{arg: tag + "-setuid", exe: setuid, user: w.f.alice, raw: id, step: "batch"},
-		want{arg: tag + "-svc-inside", user: w.f.svc, raw: svc, step: "batch"},
-	)
-	for _, l := range withArg(lines, tag+"-setuid") {
-		if l.User.ID != fmt.Sprint(w.f.alice.uid) || l.User.Effective.ID != "0" {
-			t.Errorf("setuid: user.id %q, user.effective.id %q; want %d, 0", l.User.ID, l.User.Effective.ID, w.f.alice.uid)
+	return func(t *testing.T) {
+		d, s := w.on(t)
+		w.settle(t, w.f.alice, id)
+		_, lines := w.settle(t, w.f.svc, svc)
+		d.expect(lines, s.cluster,
+			want{arg: tag + "-outside", user: w.f.alice},
+			want{arg: tag + "-setuid", exe: setuid, user: w.f.alice, raw: id, step: "batch"},
+			want{arg: tag + "-svc-inside", user: w.f.svc, raw: svc, step: "batch"},
+		)
+		for _, l := range withArg(lines, tag+"-setuid") {
+			if l.User.ID != fmt.Sprint(w.f.alice.uid) || l.User.Effective.ID != "0" {
+				t.Errorf("setuid: user.id %q, user.effective.id %q; want %d, 0", l.User.ID, l.User.Effective.ID, w.f.alice.uid)
+			}
 		}
-	}
-	for _, r := range d.rows(tag + "-setuid") {
-		if r.UID != w.f.alice.uid || r.EUID != 0 {
-			t.Errorf("setuid: index has uid %d, euid %d; want %d, 0", r.UID, r.EUID, w.f.alice.uid)
+		for _, r := range d.rows(tag + "-setuid") {
+			if r.UID != w.f.alice.uid || r.EUID != 0 {
+				t.Errorf("setuid: index has uid %d, euid %d; want %d, 0", r.UID, r.EUID, w.f.alice.uid)
+			}
 		}
-	}
-	for _, left := range []string{"-root", "-root-child", "-svc-outside"} {
-		if n := len(withArg(lines, tag+left)) + len(d.rows(tag+left)); n != 0 {
-			t.Errorf("%s was recorded", left)
+		for _, left := range []string{"-root", "-root-child", "-svc-outside"} {
+			if n := len(withArg(lines, tag+left)) + len(d.rows(tag+left)); n != 0 {
+				t.Errorf("%s was recorded", left)
+			}
 		}
 	}
 }
@@ -430,37 +506,5 @@ func (w *world) agree(t *testing.T) {
 	}
 	for _, l := range pick(lines, "procmon.loss", func(*line) bool { return true }) {
 		t.Logf("lost: %d %s (%s)", l.HPC.Loss.Count, l.HPC.Loss.Reason, l.HPC.Loss.Where)
-	}
-}
-
-// TestIntegrationSlurmWithoutCgroups: where Slurm has no cgroups, the
-// root-owned slurmstepd above a process tells the job and the step, whatever
-// the environment says, as long as it is there: a step that is over at once may
-// be known by its environment only.
-func TestIntegrationSlurmWithoutCgroups(t *testing.T) {
-	f := setUp(t)
-	needs(t, "sbatch")
-	d := startDaemon(t, f)
-	s := startSlurm(t, f, 1, d.jobs, "SLURM_PRIVATE_CGROUP=none")
-	tag := newTag()
-	id := s.submit(f.alice, `#!/bin/sh
-/bin/true `+tag+`-plain
-env -i /bin/true `+tag+`-empty
-SLURM_JOB_ID=77777 SLURM_JOBID=77777 /bin/true `+tag+`-forged
-srun sh -c '/bin/true `+tag+`-step; sleep 1'
-`)
-	s.wait(id)
-	d.flush()
-	lines := readLines(t, d.lines)
-	d.expect(lines, s.cluster,
-		want{arg: tag + "-plain", user: f.alice, raw: id, step: "batch"},
-		want{arg: tag + "-empty", user: f.alice, raw: id, step: "batch"},
-		want{arg: tag + "-forged", user: f.alice, raw: id, step: "batch"},
-		want{arg: tag + "-step", user: f.alice, raw: id, step: "0"},
-	)
-	for _, l := range withTag(lines, tag) {
-		if e := l.HPC.Job.Evidence; e != "ancestor" && e != "parent" {
-			t.Errorf("%q was found to be in its job by %q, want ancestor or parent", l.Process.Args, e)
-		}
 	}
 }

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -48,17 +49,35 @@ func eachSource(t *testing.T, f *fixture, test func(t *testing.T, s source)) {
 	}
 }
 
+// best is the source that misses nothing, where this machine allows it.
+func (f *fixture) best(t *testing.T) source {
+	t.Helper()
+	if err := f.check(t, "bpf", "--source", "bpf", "--bpf-pin", "off"); err != nil {
+		t.Logf("with source procconn: %v", err)
+		return "procconn"
+	}
+	return "bpf"
+}
+
 // canUse skips a test when procmond says that it can't see programs in this way.
 func (f *fixture) canUse(t *testing.T, s source) {
 	t.Helper()
+	if err := f.check(t, s, s.args(t, f)...); err != nil {
+		t.Skip(err)
+	}
+}
+
+func (f *fixture) check(t *testing.T, s source, args ...string) error {
+	t.Helper()
 	config := f.tempDir(t) + "/procmond.toml"
 	f.empty(t, config)
-	args := append([]string{"check", "--config", config, "--index-path", "off", "--syslog-address", "off", "--jobs-dir", f.dir}, s.args(t, f)...)
+	args = append([]string{"check", "--config", config, "--index-path", "off", "--syslog-address", "off", "--jobs-dir", f.dir}, args...)
 	cmd := exec.CommandContext(t.Context(), f.program("procmond"), args...)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Skipf("no source %s here: %v: %s", s, err, strings.TrimSpace(string(out)))
+		return fmt.Errorf("no source %s here: %w: %s", s, err, strings.TrimSpace(string(out)))
 	}
+	return nil
 }
 
 // tool compiles a C program of testdata once and gives its path.
