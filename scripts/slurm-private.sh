@@ -129,7 +129,7 @@ node_names() {
 write_slurm_conf() {
     local proctrack task gather node
     case $CGROUP in
-    none) proctrack=linuxproc task=none gather=linux ;;
+    none) proctrack=pgid task=none gather=linux ;;
     v2) proctrack=cgroup task=cgroup gather=linux ;;
     *) proctrack=cgroup task=cgroup gather=cgroup ;;
     esac

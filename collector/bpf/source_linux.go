@@ -204,10 +204,10 @@ func (s *Source) hand(b []byte, at procmon.BootNS, wall time.Time, emit func(*pr
 			s.cfg.Logger.Error("a record of the kernel's programs can't be read", "error", err)
 			return
 		}
+		s.exec(x, at, wall, emit) // first: what begins is of the same parent and job as what it replaces
 		if x.ownerOver != nil {
 			s.over(x.owner, procmon.BootNS(head.Time), x.ownerOver, nil, emit)
 		}
-		s.exec(x, at, wall, emit)
 	case kindExited:
 		s.expect(head.Run, procmon.BootNS(head.Time), false)
 		emit(&procmon.Event{Kind: procmon.EventExited, Time: procmon.BootNS(head.Time), Run: head.Run.id()})
