@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -30,6 +31,13 @@ mkfifo over-`+tag+`
 srun sh -c '/bin/true `+tag+`-step; sleep 1'
 `, "--nodes=3", "--ntasks=3", "--chdir="+f.alice.home)
 	s.wait(id)
+	eventually(t, time.Minute, func() error { // until the daemon knows that the job is over
+		d.flush()
+		if len(summaries(readLines(t, d.lines), id)) == 0 {
+			return errors.New("no procmon.job line")
+		}
+		return nil
+	})
 	output(t, as(t, f.alice, "sh", "-c", "echo > over-"+tag))
 	eventually(t, time.Minute, func() error {
 		_, err := os.Stat(f.alice.home + "/done-" + tag)
