@@ -65,7 +65,35 @@ type JobSummary struct {
 	Runs         uint64
 	Failed       uint64 // runs that ended by a signal or with an exit code other than 0
 	Usage        Usage
-	Applications []AppShare // most CPU time first
+	Applications []AppShare  // most CPU time first
+	Exits        []ExitShare // the most frequent first, MaxExits at most; of runs that were replaced or lost sight of there is none
+	Surviving    uint64      // runs that still went on when the summary was made
+	Survivors    []Survivor  // some of them, the oldest first, MaxSurvivors at most
+
+	// What the kernel counted for the job's cgroup on this host, runs or not,
+	// until CgroupRead: the scheduler removes it before the job's epilog. A zero
+	// CgroupRead: not known.
+	CgroupCPU  time.Duration
+	CgroupRead time.Time
+}
+
+// Bounds of what a JobSummary lists.
+const (
+	MaxExits     = 16
+	MaxSurvivors = 4
+)
+
+// ExitShare is how many runs of a job ended in one way.
+type ExitShare struct {
+	Exit Exit
+	Runs uint64
+}
+
+// Survivor is a run that outlived its job. Its process may have ended: then
+// what that one forked lives on.
+type Survivor struct {
+	Run       RunID
+	Comm, Exe string // as in Process
 }
 
 // AppShare is what one application had of a job.

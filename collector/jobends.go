@@ -87,7 +87,8 @@ func (c *Collector) summarise(ctx context.Context, s procmon.JobSummary) error {
 	if err != nil {
 		return err
 	}
-	s.Runs, s.Failed, s.Usage, s.Applications = share.Runs, share.Failed, share.Usage, share.Applications
+	s.Runs, s.Failed, s.Usage, s.Applications, s.Exits = share.Runs, share.Failed, share.Usage, share.Applications, share.Exits
+	c.call(limited, func() { s.Surviving, s.Survivors = c.live.Survivors(s.Job.Key(), procmon.MaxSurvivors) })
 	at := s.End
 	if at.IsZero() {
 		at = time.Now()

@@ -307,6 +307,15 @@ func TestLiveRunsOfJob(t *testing.T) {
 	if n := s.live.RunsOf(key); n != 2 {
 		t.Errorf("%d runs of the job, want 2", n)
 	}
+	s.exec(0, ms(4), process(12, ms(1), ms(4), 1000, "other", "JOB=8"))
+	s.fork(0, ms(5), 11, 20)
+	s.mark(ms(6))
+	n, oldest := s.live.Survivors(key, 1)
+	if n != 2 || len(oldest) != 1 || oldest[0].Run.Process.PID != 10 {
+		t.Errorf("%d survivors, the oldest %+v; want 2, and pid 10", n, oldest)
+	}
+	s.exit(0, ms(9), 20, 0)
+	s.exit(0, ms(9), 12, 0)
 	s.exit(0, ms(9), 10, 0)
 	s.exit(0, ms(9), 11, 0)
 	s.mark(ms(20))

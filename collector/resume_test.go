@@ -195,6 +195,10 @@ func TestCollectorSummarisesDespiteSurvivorsAndErrors(t *testing.T) {
 		book.set(nil, job)
 		time.Sleep(2 * time.Second)
 		w.want(w.sink, "start survivor = survivor of alice", "job 7")
+		s := w.sink.records[len(w.sink.records)-1].Summary
+		if s == nil || s.Surviving != 1 || len(s.Survivors) != 1 || s.Survivors[0].Run.Process.PID != 11 || s.Survivors[0].Exe != "survivor" {
+			t.Errorf("summary %+v, want one survivor, of pid 11", s)
+		}
 		if err := w.end(); err != nil {
 			t.Error(err)
 		}

@@ -74,10 +74,8 @@ func (t *txn) allocation(job int64) (*procmon.Allocation, error) {
 	a.Submit, a.Start, a.End = timeOf(submit), timeOf(begin), timeOf(done)
 	a.Elapsed, a.CPU = time.Duration(elapsed.Int64)*time.Microsecond, time.Duration(cpu.Int64)*time.Microsecond
 	if exit.Valid {
-		a.Exit = &procmon.Exit{Code: int(exit.Int64)}
-		if exit.Int64 > 256 {
-			a.Exit = &procmon.Exit{Signal: int(exit.Int64) - 256}
-		}
+		e := exitFrom(exit.Int64)
+		a.Exit = &e
 	}
 	return a, nil
 }

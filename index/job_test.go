@@ -134,6 +134,7 @@ func TestJobShare(t *testing.T) {
 		Applications: []procmon.AppShare{
 			share("R", "3.6", 1, 0, 100*time.Second, 4), share("GROMACS", "2023.3", 1, 0, time.Minute, 2), share("R", "4.3", 2, 1, 2*time.Second, 3),
 		},
+		Exits: []procmon.ExitShare{{Runs: 3}, {Exit: procmon.Exit{Code: 1}, Runs: 1}},
 	}
 	want.Job.Step, want.Job.Task, want.Job.Evidence = "", "", 0
 	want.Job.By[procmon.JobStep], want.Job.By[procmon.JobTask] = 0, 0
@@ -145,6 +146,36 @@ func TestJobShare(t *testing.T) {
 	want = procmon.JobSummary{Job: procmon.Job{Cluster: "c1", RawID: "77", Restart: 1}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("a job without runs: %v\n%s", err, diff)
+	}
+}
+
+// The most frequent ways to end come first, and no more than there is room for.
+func TestJobShareExits(t *testing.T) {
+	w := mustOpen(t, testOptions(t))
+	n := 0
+	ended := func(times int, exit *procmon.Exit) {
+		for range times {
+			n++
+			mustWrite(t, w, whole(with(func(r *procmon.Run) { other(r, n); r.Exit = exit })))
+		}
+	}
+	ended(2, &procmon.Exit{Code: 255})
+	ended(4, &procmon.Exit{Signal: 9})
+	ended(5, &procmon.Exit{})
+	ended(6, nil) // replaced by another execve
+	for code := range procmon.MaxExits {
+		ended(1, &procmon.Exit{Code: 100 + code})
+	}
+	got, err := w.JobShare(t.Context(), procmon.JobKey{Cluster: "c1", RawID: "9"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []procmon.ExitShare{{Runs: 5}, {Exit: procmon.Exit{Signal: 9}, Runs: 4}, {Exit: procmon.Exit{Code: 255}, Runs: 2}}
+	if len(got.Exits) != procmon.MaxExits {
+		t.Fatalf("%d kinds of exits, want %d", len(got.Exits), procmon.MaxExits)
+	}
+	if diff := cmp.Diff(want, got.Exits[:3]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -125,6 +125,14 @@ func exitOf(e *procmon.Exit) sql.NullInt64 {
 	return sql.NullInt64{Int64: n, Valid: true}
 }
 
+// exitFrom is the inverse of exitOf.
+func exitFrom(n int64) procmon.Exit {
+	if n > 256 {
+		return procmon.Exit{Signal: int(n) - 256}
+	}
+	return procmon.Exit{Code: int(n)}
+}
+
 // parentOf is how long before a run its parent run began; NULL when that is
 // not known. Rows of short parents are written after their children's, so that
 // a start and a pid are what can name them.

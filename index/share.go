@@ -29,7 +29,10 @@ func (w *Writer) JobShare(ctx context.Context, key procmon.JobKey) (procmon.JobS
 		}
 		s.CPUs, s.GPUs = int(cpus.Int64), int(gpus.Int64)
 		s.Start, s.End = timeOf(begin), timeOf(done)
-		return t.shares(row.id, host, &s)
+		if err := t.shares(row.id, host, &s); err != nil {
+			return err
+		}
+		return t.exits(row.id, host, &s)
 	})
 	return s, err
 }
@@ -69,6 +72,22 @@ func (t *txn) shares(job, host int64, s *procmon.JobSummary) error {
 			s.Runs += a.Runs
 			s.Failed += a.Failed
 			s.Usage.Add(a.Usage)
+			return nil
+		})
+}
+
+// exits counts how the runs of a job ended, as far as they are still kept one
+// by one.
+func (t *txn) exits(job, host int64, s *procmon.JobSummary) error {
+	return t.each(`SELECT r.exit, count(*) FROM t_step s JOIN t_run r ON r.step = s.id
+		WHERE s.job = ? AND r.host = ? AND r.exit IS NOT NULL
+		GROUP BY r.exit ORDER BY count(*) DESC, r.exit LIMIT ?`,
+		[]any{job, host, procmon.MaxExits}, func(scan func(...any) error) error {
+			var exit, runs int64
+			if err := scan(&exit, &runs); err != nil {
+				return err
+			}
+			s.Exits = append(s.Exits, procmon.ExitShare{Exit: exitFrom(exit), Runs: uint64(runs)})
 			return nil
 		})
 }

@@ -118,12 +118,8 @@ func (e *encoder) process(r *procmon.Record) (args int) {
 	w.time("start", run.Start)
 	if over(r.Phase) {
 		w.time("end", run.End)
-		switch {
-		case run.Exit == nil:
-		case run.Exit.Signal != 0:
-			w.int("exit_signal", int64(run.Exit.Signal))
-		default:
-			w.int("exit_code", int64(run.Exit.Code))
+		if run.Exit != nil {
+			e.exit(*run.Exit)
 		}
 	}
 	par := w.open("parent", '{')
@@ -146,6 +142,15 @@ func (e *encoder) process(r *procmon.Record) (args int) {
 	args = len(w.b)
 	w.close(m)
 	return args
+}
+
+// exit writes how a run ended.
+func (e *encoder) exit(x procmon.Exit) {
+	if x.Signal != 0 {
+		e.w.int("exit_signal", int64(x.Signal))
+		return
+	}
+	e.w.int("exit_code", int64(x.Code))
 }
 
 // session writes the session that a process is in, and its terminal: a device

@@ -55,6 +55,10 @@ func (e *encoder) allocation(s *procmon.JobSummary) {
 	if s.GPUs > 0 {
 		w.int("gpus", int64(s.GPUs))
 	}
+	if !s.CgroupRead.IsZero() {
+		w.int("cgroup_cpu_ns", int64(s.CgroupCPU))
+		w.time("cgroup_cpu_until", s.CgroupRead)
+	}
 }
 
 // application writes hpc.application, or nothing when nobody looked.
@@ -97,8 +101,11 @@ func (e *encoder) usage(u *procmon.Usage, provisional bool) {
 	w.close(m)
 }
 
-// summary writes one host's share of a job. Applications are left out from the
-// end, those with the least CPU time, until the line fits.
+// summaryTail is what may follow the lists of a summary.
+const summaryTail = len(`,"applications_truncated":9223372036854775807}}`)
+
+// summary writes one host's share of a job. Its lists lose what is at their
+// end, of applications those with the least CPU time, until the line fits.
 func (e *encoder) summary(r *procmon.Record, last bool) {
 	w, s := &e.w, r.Summary
 	e.head(r, "procmon.job")
@@ -109,20 +116,20 @@ func (e *encoder) summary(r *procmon.Record, last bool) {
 	e.job(&s.Job, s)
 	w.uint("runs", s.Runs)
 	w.uint("failed_runs", s.Failed)
-	e.usage(&s.Usage, false)
-	const tail = len(`,"applications_truncated":9223372036854775807}}`)
-	told := 0
-	m := w.open("applications", '[')
-	for i := range s.Applications {
-		mark := len(w.b)
-		e.share(&s.Applications[i])
-		if len(w.b)+tail+len("]") > e.max && (last || i > 0) {
-			w.b = w.b[:mark]
-			break
-		}
-		told++
+	if s.Surviving > 0 {
+		w.uint("surviving_runs", s.Surviving)
 	}
-	w.close(m)
+	e.usage(&s.Usage, false)
+	e.list("exits", min(len(s.Exits), procmon.MaxExits), last, func(i int) {
+		e.exit(s.Exits[i].Exit)
+		w.uint("runs", s.Exits[i].Runs)
+	})
+	e.list("survivors", min(len(s.Survivors), procmon.MaxSurvivors), last, func(i int) {
+		e.survivor(r.Boot, &s.Survivors[i])
+	})
+	told := e.list("applications", len(s.Applications), last, func(i int) {
+		e.share(&s.Applications[i])
+	})
 	if n := len(s.Applications) - told; n > 0 {
 		w.int("applications_truncated", int64(n))
 	}
@@ -130,14 +137,38 @@ func (e *encoder) summary(r *procmon.Record, last bool) {
 	w.b = append(w.b, '}')
 }
 
+// list writes an array of n objects, as many of them as fit, and says how many.
+// Unless this is the last try, one of them must: shorter strings make room.
+func (e *encoder) list(name string, n int, last bool, members func(i int)) (told int) {
+	w := &e.w
+	list := w.open(name, '[')
+	for ; told < n; told++ {
+		mark := w.open("", '{')
+		members(told)
+		w.close(mark)
+		if len(w.b)+summaryTail+len("]") > e.max && (last || told > 0) {
+			w.b = w.b[:mark]
+			break
+		}
+	}
+	w.close(list)
+	return told
+}
+
+// survivor writes a run that outlived its job, as its own lines name it.
+func (e *encoder) survivor(boot string, s *procmon.Survivor) {
+	w := &e.w
+	w.int("pid", int64(s.Run.Process.PID))
+	w.str("entity_id", procmon.EntityID(boot, s.Run))
+	w.str("name", processName(s.Comm, s.Exe))
+}
+
 func (e *encoder) share(a *procmon.AppShare) {
 	w := &e.w
-	m := w.open("", '{')
 	e.applicationName(&a.Application)
 	w.uint("runs", a.Runs)
 	w.uint("failed_runs", a.Failed)
 	e.usage(&a.Usage, false)
-	w.close(m)
 }
 
 // loss writes what was not seen.

@@ -20,6 +20,9 @@ func TestGolden(t *testing.T) {
 			{Application: procmon.Application{Name: "GROMACS", Version: "2023.3", Kind: procmon.KindApplication, Package: "GROMACS/2023.3-foss-2023a"}, Runs: 2, Usage: procmon.Usage{User: time.Hour}},
 			{Application: procmon.Application{Kind: procmon.KindUnknown}, Runs: 10, Failed: 1},
 		},
+		Exits:     []procmon.ExitShare{{Runs: 10}, {Exit: procmon.Exit{Code: 2}, Runs: 1}, {Exit: procmon.Exit{Signal: 9}, Runs: 1}},
+		Surviving: 5, Survivors: []procmon.Survivor{{Run: procmon.RunID{Process: procmon.ProcessID{PID: 77, Start: 5}, Exec: 6}, Comm: "sleep", Exe: "/bin/sleep"}},
+		CgroupCPU: time.Hour + 2*time.Minute, CgroupRead: epoch.Add(-time.Second),
 	}}
 	tests := []struct {
 		name string

@@ -43,7 +43,12 @@ func TestWorstFits(t *testing.T) {
 	run := worst()
 	j := run.Run.Job
 	summary := procmon.Record{Host: run.Host, Boot: run.Boot, Time: epoch, Summary: &procmon.JobSummary{Job: j, CPUs: math.MaxInt, GPUs: math.MaxInt,
-		Start: epoch, End: epoch, Runs: math.MaxUint64, Failed: math.MaxUint64, Usage: *run.Run.Usage}}
+		Start: epoch, End: epoch, Runs: math.MaxUint64, Failed: math.MaxUint64, Surviving: math.MaxUint64, CgroupCPU: math.MinInt64, CgroupRead: epoch,
+		Usage: *run.Run.Usage}}
+	for range 1000 {
+		summary.Summary.Exits = append(summary.Summary.Exits, procmon.ExitShare{Exit: procmon.Exit{Signal: math.MinInt}, Runs: math.MaxUint64})
+		summary.Summary.Survivors = append(summary.Summary.Survivors, procmon.Survivor{Run: run.Run.Process.Run, Comm: run.Host, Exe: run.Host})
+	}
 	for range 1000 {
 		summary.Summary.Applications = append(summary.Summary.Applications, procmon.AppShare{Application: run.Run.Application, Usage: *run.Run.Usage})
 	}
