@@ -31,7 +31,8 @@ type Config struct {
 	Store      Store
 	JobEnds    JobEnds
 	JobShares  JobShares
-	Meter      Meter // nil: no checkpoints
+	Meter      Meter    // nil: no checkpoints
+	JobMeter   JobMeter // nil: no summary tells what the kernel counted for the job
 
 	Record          func(p *procmon.Process, job *procmon.Job) bool // whose runs are recorded
 	Person          func(uid uint32) bool                           // whose are recorded anywhere
@@ -53,6 +54,7 @@ type Collector struct {
 	outputs []*output
 	losses  lossBook
 	counts  Counts
+	jobCPU  *jobCPU     // nil: nobody could read or tell it
 	books   Books       // nil: the source keeps none
 	kept    *kept       // nil, likewise
 	calls   chan func() // run by the loop between events
@@ -89,6 +91,9 @@ func New(cfg Config) *Collector {
 	}
 	if c.books, live.Books = cfg.Source.(Books); live.Books {
 		c.kept = &kept{books: c.books}
+	}
+	if cfg.JobMeter != nil && cfg.JobEnds != nil && cfg.JobShares != nil {
+		c.jobCPU = newJobCPU(cfg.JobMeter)
 	}
 	c.live = NewLive(live)
 	for _, s := range cfg.Sinks {
@@ -261,6 +266,7 @@ func (c *Collector) take(changes []Change) {
 		r := ch.run
 		if !ch.ended {
 			c.counts.Runs.Add(1)
+			c.jobCPU.met(&r.Run)
 			r.name = c.naming.ask(r.Process)
 			if !r.startSent {
 				r.waiting = &waiting{run: r, since: time.Now()}

@@ -25,6 +25,7 @@ func (c *Collector) watchJobs(ctx context.Context) {
 		case <-tick.C:
 			tick.Reset(toSecond())
 		}
+		c.jobCPU.sample(time.Now())
 		ended, err := c.endedJobs(ctx)
 		if err != nil {
 			if said != err.Error() && ctx.Err() == nil {
@@ -89,6 +90,7 @@ func (c *Collector) summarise(ctx context.Context, s procmon.JobSummary) error {
 	}
 	s.Runs, s.Failed, s.Usage, s.Applications, s.Exits = share.Runs, share.Failed, share.Usage, share.Applications, share.Exits
 	c.call(limited, func() { s.Surviving, s.Survivors = c.live.Survivors(s.Job.Key(), procmon.MaxSurvivors) })
+	s.CgroupCPU, s.CgroupRead = c.jobCPU.of(s.Job.Key())
 	at := s.End
 	if at.IsZero() {
 		at = time.Now()
@@ -98,5 +100,6 @@ func (c *Collector) summarise(ctx context.Context, s procmon.JobSummary) error {
 		return err
 	}
 	c.counts.Jobs.Add(1)
+	c.jobCPU.forget(s.Job.Key())
 	return c.cfg.JobEnds.Done(s.Job.Key())
 }

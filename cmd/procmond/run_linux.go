@@ -13,6 +13,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
+	"procmon"
 	"procmon/collector"
 	"procmon/collector/procfs"
 	"procmon/collector/syslog"
@@ -138,10 +139,11 @@ func (d *parts) openSinks(ctx context.Context) error {
 // config joins the parts.
 func (d *parts) config() collector.Config {
 	s := d.settings
+	jobs := jobmap.New(s.jobConfig(d.jobs))
 	cfg := collector.Config{
 		Host: d.host, Boot: d.boot, Version: version, Capture: d.source.Name(),
 		Source: d.source, Census: d.census, Clock: procfs.Clock{},
-		Jobs:       jobmap.New(s.jobConfig(d.jobs)),
+		Jobs:       jobs,
 		Identifier: d.apps, Users: &userNames{}, JobEnds: d.jobs,
 		Record: s.records, Person: s.person, StartAfter: time.Duration(s.StartAfter), CheckpointEvery: time.Duration(s.CheckpointEvery),
 		QueueBytes: queueBytes, Logger: d.logger,
@@ -152,6 +154,11 @@ func (d *parts) config() collector.Config {
 			cfg.Meter = books
 		}
 	}
+	if cpu, err := procfs.NewCgroupCPU("/proc"); err != nil {
+		d.logger.Warn("summaries of jobs lack what their cgroups used", "error", err)
+	} else {
+		cfg.JobMeter = jobMeter{jobs, cpu}
+	}
 	if d.index != nil {
 		cfg.Store, cfg.JobShares = d.index, d.index
 		cfg.Sinks = append(cfg.Sinks, collector.SinkConfig{Name: "index", Sink: d.index, Bytes: queueBytes, Linger: time.Second})
@@ -161,6 +168,14 @@ func (d *parts) config() collector.Config {
 	}
 	return cfg
 }
+
+// jobMeter joins who knows the cgroups of jobs to who reads them.
+type jobMeter struct {
+	*jobmap.Mapper
+	cpu procfs.CgroupCPU
+}
+
+func (m jobMeter) CPU(g procmon.Cgroup) (time.Duration, error) { return m.cpu.Read(g) }
 
 // maintain keeps the index in shape, and its clock going.
 func (d *parts) maintain(ctx context.Context) {
