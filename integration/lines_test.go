@@ -48,8 +48,18 @@ type line struct {
 
 		Runs         int
 		Applications []appPart
-		Status       struct{ Version string }
-		Loss         struct {
+		Surviving    int `json:"surviving_runs"`
+		Survivors    []struct {
+			PID  int
+			Name string
+		}
+		Exits []struct {
+			Code   *int `json:"exit_code"`
+			Signal *int `json:"exit_signal"`
+			Runs   int
+		}
+		Status struct{ Version string }
+		Loss   struct {
 			Count         int
 			Reason, Where string
 		}
@@ -65,6 +75,8 @@ type jobPart struct {
 	CPUs                                             int
 	Unproved                                         []string
 	Start, End                                       time.Time
+	CgroupCPU                                        int64     `json:"cgroup_cpu_ns"`
+	CgroupUntil                                      time.Time `json:"cgroup_cpu_until"`
 }
 
 type appPart struct {
