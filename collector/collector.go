@@ -127,6 +127,9 @@ func (c *Collector) Run(ctx context.Context, drain time.Duration) error {
 	if c.cfg.JobEnds != nil {
 		stages.Go(func() { c.watchJobs(sourceCtx) })
 	}
+	if c.jobCPU != nil {
+		stages.Go(func() { c.jobCPU.run(sourceCtx) })
+	}
 	err := c.loop(ctx, sourceCtx, failed, &stages)
 	stopSource()
 	c.finish(&stages, namingDone, drain)

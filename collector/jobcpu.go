@@ -2,6 +2,7 @@ package collector
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strings"
 	"sync"
@@ -80,11 +81,24 @@ func (one *reading) holds(p *procmon.Process) bool {
 	return false
 }
 
+// run reads once a second. It waits for nobody: a summary that can't be written
+// now must not keep the other jobs from being read.
+func (j *jobCPU) run(ctx context.Context) {
+	tick := secondTimer()
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			tick.Reset(toSecond())
+			j.sample(now)
+		}
+	}
+}
+
 // sample reads the cgroups that were not read for the longest time.
 func (j *jobCPU) sample(now time.Time) {
-	if j == nil {
-		return
-	}
 	for _, one := range j.due(now) {
 		cpu, err := j.meter.CPU(one.of)
 		j.mu.Lock()

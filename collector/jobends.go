@@ -25,7 +25,6 @@ func (c *Collector) watchJobs(ctx context.Context) {
 		case <-tick.C:
 			tick.Reset(toSecond())
 		}
-		c.jobCPU.sample(time.Now())
 		ended, err := c.endedJobs(ctx)
 		if err != nil {
 			if said != err.Error() && ctx.Err() == nil {

@@ -341,6 +341,12 @@ func TestRegistryRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 		}},
+		{"another user's", func(t *testing.T, path string) {
+			write(t, path, facts)
+			if err := os.Chown(path, 1001, -1); err != nil {
+				t.Skipf("only root can give a file away: %v", err)
+			}
+		}},
 		{"of another job", func(t *testing.T, path string) { write(t, path, strings.Replace(facts, "ID=5", "ID=6", 1)) }},
 		{"too much before it", func(t *testing.T, path string) { write(t, path, facts+strings.Repeat("x", maxFile)) }},
 	} {
