@@ -14,7 +14,7 @@ import (
 // Bounds of jobCPU.
 const (
 	maxMetered   = 4096      // cgroups known at once
-	readsASecond = 64        // of cgroups: what is read in turn costs some 10 µs each
+	readsASecond = 64        // of cgroups: the rest waits its turn; a reading costs some 20 µs
 	keepReading  = time.Hour // how long after its cgroup went a job may get its summary
 )
 
