@@ -243,14 +243,25 @@ exit 0
 		if h.cgroup != "v1" {
 			t.Skip("what outlives a job's end can be made on cgroup v1 only")
 		}
-		l := h.told(t, h.completes(t, "#!/bin/sh\n"+outlive)).HPC
-		if l.Surviving != 1 || len(l.Survivors) != 1 || l.Survivors[0].Name != "sleep" {
-			t.Fatalf("%d survivors, %+v; want one sleep", l.Surviving, l.Survivors)
+		tag := newTag()
+		id := h.completes(t, "#!/bin/sh\ntag="+tag+"\n"+outlive)
+		l := h.told(t, id).HPC
+		if l.Surviving < 1 || len(l.Survivors) < 1 || l.Survivors[0].Name != "sh" {
+			t.Fatalf("%d survivors, %+v; want a shell and what it runs", l.Surviving, l.Survivors)
 		}
-		sleep, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", l.Survivors[0].PID))
-		if err != nil || string(sleep) != "sleep\n" {
-			t.Errorf("pid %d is %q, %v; want the sleep", l.Survivors[0].PID, sleep, err)
+		shell, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", l.Survivors[0].PID))
+		if err != nil || string(shell) != "sh\n" {
+			t.Errorf("pid %d is %q, %v; want the shell", l.Survivors[0].PID, shell, err)
 		}
+		// What it starts from now on is known to have outlived the job.
+		eventually(t, 30*time.Second, func() error {
+			for _, one := range withArg(readLines(t, h.d.lines), tag) {
+				if job := one.HPC.Job; job.Conflict == "facts say it has ended" && job.RawID == id && job.User == h.f.alice.name {
+					return nil
+				}
+			}
+			return errors.New("no run is said to have outlived the job")
+		})
 	})
 }
 
@@ -258,6 +269,6 @@ exit 0
 // user can: cgroup v1 lets them make cgroups that the kill at the end misses.
 const outlive = `at=/sys/fs/cgroup/freezer$(sed -n 's/^[0-9]*:freezer://p' /proc/self/cgroup)
 if mkdir "$at/mine" 2>/dev/null; then
-	setsid sleep 300 </dev/null >/dev/null 2>&1 &
+	setsid sh -c "while sleep 1; do /bin/true $tag; done" </dev/null >/dev/null 2>&1 &
 	echo $! >"$at/mine/cgroup.procs"
 fi`
