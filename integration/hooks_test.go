@@ -239,6 +239,22 @@ exit 0
 			t.Errorf("the cgroup counted %v until %v before the end, but the runs sum up to %v", counted, unread, runs)
 		}
 	})
+	t.Run("a restart of the daemon", func(t *testing.T) {
+		if h.cgroup == "none" {
+			t.Skip("nothing counts CPU time without cgroups")
+		}
+		begun := h.f.alice.home + "/" + newTag()
+		h.slurm.t = t
+		id := h.submit(h.f.alice, "#!/bin/sh\ntimeout 6 sh -c 'echo >"+begun+"; while :; do :; done'\nexit 0\n")
+		eventually(t, 30*time.Second, func() error { _, err := os.Stat(begun); return err })
+		h.d.stop()
+		h.d.start() // what the job's one cgroup counts is found by a run of before
+		h.wait(id)
+		l := h.told(t, id).HPC
+		if l.Job.CgroupUntil.IsZero() || l.Job.CgroupCPU <= 0 {
+			t.Errorf("nothing is told of the cgroup: %+v", l.Job)
+		}
+	})
 	t.Run("survivors", func(t *testing.T) {
 		if h.cgroup != "v1" {
 			t.Skip("what outlives a job's end can be made on cgroup v1 only")
