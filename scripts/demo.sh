@@ -66,7 +66,7 @@ start_daemon() {
         --syslog-address "file:$WORK/runs.jsonl" \
         --syslog-spool "$WORK/spool" \
         --jobs-dir "$WORK/jobs" \
-        --control-socket "$WORK/procmond.sock" 2> "$WORK/procmond.log" &
+        --control-socket "$WORK/procmond.sock" --bpf-pin off 2> "$WORK/procmond.log" &
     DAEMON=$!
     for ((i = 0; i < 100; i++)); do
         [ ! -S "$WORK/procmond.sock" ] || return 0
