@@ -213,6 +213,7 @@ func (s *Source) hand(b []byte, at procmon.BootNS, wall time.Time, emit func(*pr
 		emit(&procmon.Event{Kind: procmon.EventExited, Time: procmon.BootNS(head.Time), Run: head.Run.id()})
 	case kindOver:
 		if o, _, ok := take[captureOver](rest); ok {
+			s.cfg.Ancestors.Exit(int32(head.Run.Pid))
 			s.over(head.Run, procmon.BootNS(head.Time), &o, nil, emit)
 		}
 	}
@@ -263,7 +264,6 @@ func (s *Source) complete(x *execution) {
 // over tells once that a run is over.
 func (s *Source) over(id captureRunId, at procmon.BootNS, o *captureOver, known *procmon.Process, emit func(*procmon.Event)) {
 	delete(s.unreaped, id)
-	s.cfg.Ancestors.Exit(int32(id.Pid))
 	e := o.end(at, id.id())
 	e.Over.Process = known
 	if s.books.tell(e.Run, id) {
