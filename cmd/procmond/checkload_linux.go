@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -54,7 +53,6 @@ func openLoadSource(s *Settings, boot string, logger *slog.Logger) (source, erro
 
 // measureLoad lets a storm go before a collector that counts.
 func measureLoad(ctx context.Context, s *Settings, storm *storm, progress io.Writer) (r loadResult, err error) {
-	runtime.GOMAXPROCS(runtime.NumCPU() + 4) // as the daemon
 	logger := slog.New(slog.DiscardHandler)
 	boot, err := procfs.BootID("/proc")
 	if err != nil {
@@ -64,6 +62,7 @@ func measureLoad(ctx context.Context, s *Settings, storm *storm, progress io.Wri
 	if err != nil {
 		return r, err
 	}
+	tuneThreads(source.Name()) // as the daemon
 	defer func() { err = errors.Join(err, source.Close()) }()
 	census, err := procfs.NewCensus("/proc", boot, envFilter(), int(s.ArgsBytes))
 	if err != nil {
