@@ -166,7 +166,7 @@ func (r *Registry) entomb(key fileKey, f *file) error {
 			return os.Remove(to)
 		}
 	}
-	if sluid := f.latest().sluid; isSLUID(sluid) {
+	if sluid := f.facts[len(f.facts)-1].sluid; isSLUID(sluid) {
 		if err := os.Link(to, filepath.Join(dir, fileKey{key.scheduler, sluid}.String())); err != nil && !errors.Is(err, fs.ErrExist) {
 			r.log().Debug("no second name for a tombstone", "file", to, "error", err)
 		}

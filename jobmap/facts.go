@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"procmon"
 )
 
 // facts is what root-owned files of one node say of one job and restart. It
@@ -196,6 +198,42 @@ func (f *facts) ended() bool {
 		}
 	}
 	return len(f.shares) > 0
+}
+
+// begunBy says whether the job had begun on a node when p executed its
+// program, as far as the hook noted a time of p's boot.
+func (f *facts) begunBy(p *procmon.Process) bool {
+	for i := range f.shares {
+		if !f.shares[i].start.after(p, 0) {
+			return true
+		}
+	}
+	return len(f.shares) == 0
+}
+
+// endedBefore says whether the job was over when p executed its program. When
+// one of the two times is not known, a job that has ended was over by then.
+func (f *facts) endedBefore(p *procmon.Process) bool {
+	for i := range f.shares {
+		if f.shares[i].end.after(p, stampStep) {
+			return false
+		}
+	}
+	return f.ended()
+}
+
+// stampStep is how much before the true time a stamp may be: /proc/uptime has
+// two decimals.
+const stampStep = 10 * time.Millisecond
+
+// after says whether s, late by as much as slack, is after the execve of p;
+// false when one of the two is not known.
+func (s stamp) after(p *procmon.Process, slack time.Duration) bool {
+	at := p.Run.Exec
+	if at == 0 {
+		at = p.Run.Process.Start.BootNS()
+	}
+	return at != 0 && s.uptime != 0 && s.boot == p.Boot && s.uptime+slack > time.Duration(at)
 }
 
 // supersede ends a job that no epilog ended when it was started again: it was

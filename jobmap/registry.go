@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -57,7 +58,6 @@ type Registry struct {
 	sluids  map[string]fileKey
 	loaded  int                  // files whose facts are in memory
 	missing map[fileKey]struct{} // looked for since the last Refresh, in vain
-	turn    uint64               // counts Refresh
 	buried  uint64               // counts Done
 
 	refresh  sync.Mutex // one Refresh at a time; guards what follows
@@ -86,9 +86,9 @@ func parseFileName(name string) (fileKey, bool) {
 type file struct {
 	mod     time.Time
 	size    int64
-	done    bool // it lies among the tombstones
-	checked uint64
-	facts   []*facts // one a restart, oldest first; empty: not in memory
+	done    bool      // it lies among the tombstones
+	checked time.Time // when it was read
+	facts   []*facts  // one a restart, oldest first; empty: not in memory
 }
 
 // pending says whether a restart in it waits for its summary.
@@ -111,22 +111,24 @@ func (f *file) allDone() bool {
 	return true
 }
 
-func (f *file) latest() *facts {
-	if len(f.facts) == 0 {
-		return nil
-	}
-	return f.facts[len(f.facts)-1]
-}
-
 // life is the restart that had a SLUID, since each has one of its own, or the
-// latest.
-func (f *file) life(sluid string) *facts {
+// latest that had begun when p executed its program: p may be looked at when
+// the job has long been requeued.
+func (f *file) life(sluid string, p *procmon.Process) *facts {
 	for _, one := range f.facts {
 		if sluid != "" && one.sluid == sluid {
 			return one
 		}
 	}
-	return f.latest()
+	for _, one := range slices.Backward(f.facts) {
+		if one.begunBy(p) {
+			return one
+		}
+	}
+	if len(f.facts) > 0 {
+		return f.facts[0]
+	}
+	return nil
 }
 
 // OpenRegistry makes the registry of a jobs directory and reads what lies in
@@ -162,10 +164,10 @@ func (r *Registry) log() *slog.Logger {
 	return slog.Default()
 }
 
-// find gives the facts of the latest restart of a job, by its raw id, or of the
+// find gives the facts of the restart of a job that p was in, by its raw id, or of the
 // one with a SLUID, nil when there are none. A job that is not in memory costs one
 // look at its file, once between two Refreshes.
-func (r *Registry) find(scheduler, rawID, sluid string) *facts {
+func (r *Registry) find(p *procmon.Process, scheduler, rawID, sluid string) *facts {
 	if r == nil {
 		return nil
 	}
@@ -181,25 +183,25 @@ func (r *Registry) find(scheduler, rawID, sluid string) *facts {
 	}
 	f, known := r.files[key]
 	_, absent := r.missing[key]
-	var latest *facts
+	var one *facts
 	if known {
-		latest = f.life(sluid)
+		one = f.life(sluid, p)
 	}
-	// A job that has ended is looked at again: it may have been requeued.
-	fresh := latest != nil && (!latest.ended() || f.checked == r.turn)
+	// A job that had ended is looked at again: it may have been requeued before p.
+	fresh := one != nil && (!one.ended() || !p.Time.IsZero() && p.Time.Before(f.checked))
 	refused := r.refused != nil
 	r.mu.RUnlock()
 	if refused {
 		return nil
 	}
 	if fresh || absent {
-		return latest
+		return one
 	}
-	return r.lookUp(key, sluid)
+	return r.lookUp(key, sluid, p)
 }
 
 // lookUp reads a job's file, among the tombstones if it must.
-func (r *Registry) lookUp(key fileKey, sluid string) *facts {
+func (r *Registry) lookUp(key fileKey, sluid string, p *procmon.Process) *facts {
 	if isSLUID(key.id) {
 		if known, ok := r.lookForSLUID(key.id); ok {
 			key = known
@@ -210,13 +212,16 @@ func (r *Registry) lookUp(key fileKey, sluid string) *facts {
 	f, err := r.loadUnmoved(key)
 	defer r.mu.Unlock()
 	if err != nil {
+		if known := r.files[key]; known != nil && errors.Is(err, fs.ErrNotExist) {
+			return known.life(sluid, p) // until the next Refresh forgets it
+		}
 		if len(r.missing) < maxMissing {
 			r.missing[key] = struct{}{}
 		}
 		return nil
 	}
 	r.put(key, f)
-	return f.life(sluid)
+	return f.life(sluid, p)
 }
 
 // loadUnmoved reads a job's file and takes mu. A file that was buried while it
@@ -255,7 +260,6 @@ func (r *Registry) put(key fileKey, f *file) {
 	if r.loaded >= r.limit && !f.pending() {
 		r.makeRoom()
 	}
-	f.checked = r.turn
 	delete(r.missing, key)
 	for _, one := range f.facts {
 		if one.sluid != "" {

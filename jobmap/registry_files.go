@@ -86,6 +86,7 @@ func openUnfollowed(path string) (*os.File, error) {
 
 // read reads one file. What is no regular file of root's is refused.
 func (r *Registry) read(path string, key fileKey) (*file, error) {
+	began := r.now()
 	h, err := r.openFile(path)
 	if err != nil {
 		return nil, err
@@ -103,7 +104,7 @@ func (r *Registry) read(path string, key fileKey) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &file{mod: info.ModTime(), size: info.Size()}
+	f := &file{mod: info.ModTime(), size: info.Size(), checked: began}
 	for _, one := range parseFacts(bytes.Clone(data)) {
 		if one.id == key.id && one.scheduler == key.scheduler || one.sluid == key.id {
 			f.facts = append(f.facts, one)
@@ -120,7 +121,6 @@ func (r *Registry) read(path string, key fileKey) (*file, error) {
 func (r *Registry) Refresh(ctx context.Context) error {
 	err := r.scan(ctx, true)
 	r.mu.Lock()
-	r.turn++
 	clear(r.missing)
 	r.mu.Unlock()
 	if err == nil {

@@ -53,6 +53,11 @@ func (s *site) open(dir, proc string) {
 	s.Log = slog.New(slog.NewTextHandler(&s.log, nil))
 }
 
+// find is what the facts say of a job now.
+func (s *site) find(scheduler, rawID, sluid string) *facts {
+	return s.Registry.find(new(procmon.Process), scheduler, rawID, sluid)
+}
+
 func write(t testing.TB, path, text string) {
 	t.Helper()
 	h, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
@@ -199,6 +204,44 @@ func TestRegistryKeysLikeTheMapper(t *testing.T) {
 	if err := s.Done(job.Key()); err != nil {
 		t.Error(err)
 	}
+}
+
+// Processes are of the life in which they began, whenever they are looked at.
+func TestRegistryLateLook(t *testing.T) {
+	s := newSite(t)
+	m := New(Config{Facts: s.Registry})
+	at := func(seconds float64) *procmon.Process {
+		ns := procmon.BootNS(seconds * 1e9)
+		return &procmon.Process{
+			Run: procmon.RunID{Exec: ns}, Boot: "boot1", Time: epoch.Add(time.Duration(ns) - 1000*time.Second),
+			UID: 1001, Cgroups: v1Cgroups("5"),
+		}
+	}
+	hook := func(kind string, uptime, restart string) {
+		s.hook(kind, "5", "UPTIME="+uptime, "BOOT=boot1", "RESTART="+restart)
+	}
+	look := func(p *procmon.Process, restart int, conflict string) {
+		t.Helper()
+		if j := m.Job(p, procmon.Job{}); j.RawID != "5" || j.Restart != restart || j.Conflict != conflict {
+			t.Errorf("job %s restart %d, conflict %q; want 5, %d, %q", j.RawID, j.Restart, j.Conflict, restart, conflict)
+		}
+	}
+	hook("begin", "1000.00", "0")
+	hook("end", "1000.10", "0")
+	s.time = epoch.Add(200 * time.Millisecond)
+	look(at(1000.05), 0, "")
+	look(at(1000.15), 0, "facts say it has ended")
+	// No Refresh sees the next life begin.
+	hook("begin", "1002.00", "1")
+	s.time = epoch.Add(3 * time.Second)
+	look(at(1002.01), 1, "")
+	look(at(1000.05), 0, "")
+	hook("end", "1004.00", "1")
+	s.time = epoch.Add(5 * time.Second)
+	s.refreshed()
+	look(at(1003.99), 1, "")
+	look(at(1004.02), 1, "facts say it has ended")
+	look(at(1000.05), 0, "")
 }
 
 func TestRegistryRequeue(t *testing.T) {
@@ -520,6 +563,6 @@ func BenchmarkFindAmongStale(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		r.find("slurm", "99999", "")
+		r.find(new(procmon.Process), "slurm", "99999", "")
 	}
 }

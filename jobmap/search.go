@@ -75,7 +75,7 @@ func (s *search) compare(a *claim) {
 
 // factsOfTitle looks for facts by the number that a title told of a SLUID.
 func (s *search) factsOfTitle() {
-	f := s.m.facts.find(schedulers[s.claim.scheduler].name, s.claim.rawID, "")
+	f := s.m.facts.find(s.p, schedulers[s.claim.scheduler].name, s.claim.rawID, "")
 	if f != nil && (f.sluid == "" || f.sluid == s.claim.sluid) && (!f.hasUID || s.mayBe(f.uid, &s.claim, s.by)) {
 		s.facts = f
 	}
@@ -86,7 +86,7 @@ func (s *search) factsOf(c *claim) *facts {
 	if c.ad {
 		return s.m.ads.find(s.p.Ancestors, c.step)
 	}
-	return s.m.facts.find(schedulers[c.scheduler].name, c.rawID, c.sluid)
+	return s.m.facts.find(s.p, schedulers[c.scheduler].name, c.rawID, c.sluid)
 }
 
 // titled asks the ancestors' titles, nearest first.
@@ -236,7 +236,7 @@ func (s *search) accept(c claim, by procmon.Evidence) bool {
 		return false
 	}
 	s.claim, s.by, s.facts = c, by, f
-	if f != nil && f.ended() {
+	if f != nil && f.endedBefore(s.p) {
 		s.contradicted("facts say it has ended")
 	}
 	return true

@@ -831,6 +831,9 @@ int each_process(struct bpf_iter__task *ctx)
 
 		if (is_excluded(uid) || !t->mm)
 			return 0;
+		/* on_exec gives it its run, or the next turn does when execve fails. */
+		if (bpf_core_field_exists(t->in_execve) && BPF_CORE_READ_BITFIELD(t, in_execve))
+			return 0;
 		parent = t->real_parent;
 		if (t->flags & PF_FORKNOEXEC && parent && parent->mm && parent->mm->exe_file && t->mm->exe_file &&
 		    parent->mm->exe_file->f_inode == t->mm->exe_file->f_inode) {
@@ -839,7 +842,7 @@ int each_process(struct bpf_iter__task *ctx)
 				return 0; /* root's program in a user's name: no run */
 		}
 		p = bpf_task_storage_get(&processes, t, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-		if (!p)
+		if (!p || p->owned) /* it has executed something meanwhile */
 			return 0;
 		if (up && up->owned) {
 			p->run = up->run;
