@@ -47,17 +47,18 @@ type Config struct {
 
 // Collector joins a source to its sinks.
 type Collector struct {
-	cfg     Config
-	live    *Live
-	events  *Queue[procmon.Event]
-	naming  *namer
-	outputs []*output
-	losses  lossBook
-	counts  Counts
-	jobCPU  *jobCPU     // nil: nobody could read or tell it
-	books   Books       // nil: the source keeps none
-	kept    *kept       // nil, likewise
-	calls   chan func() // run by the loop between events
+	cfg      Config
+	live     *Live
+	events   *Queue[procmon.Event]
+	naming   *namer
+	outputs  []*output
+	losses   lossBook
+	counts   Counts
+	jobCPU   *jobCPU     // nil: nobody could read or tell it
+	jobsTurn turn        // to look for jobs that have ended
+	books    Books       // nil: the source keeps none
+	kept     *kept       // nil, likewise
+	calls    chan func() // run by the loop between events
 
 	pendingStart []*waiting // began and without a start record, oldest first
 	seq          atomic.Uint64
@@ -66,6 +67,7 @@ type Collector struct {
 	unseen       atomic.Bool // an event found no room: what is alive may be another than known
 	saving       bool        // live runs are being saved
 	changed      bool        // something happened since they were
+	saved, hour  time.Time   // when live runs were last saved, and the last hourly status
 	saveTook     time.Duration
 	checks       checks
 }
@@ -81,7 +83,7 @@ func New(cfg Config) *Collector {
 	if cfg.FinalWait == 0 {
 		cfg.FinalWait = 2 * time.Second
 	}
-	c := &Collector{cfg: cfg, events: NewQueue[procmon.Event](cfg.QueueBytes), calls: make(chan func())}
+	c := &Collector{cfg: cfg, events: NewQueue[procmon.Event](cfg.QueueBytes), calls: make(chan func()), jobsTurn: newTurn()}
 	live := LiveConfig{
 		Readers: cfg.Source.Readers(), Job: cfg.Jobs.Job, Record: cfg.Record, Person: cfg.Person,
 		Wall: cfg.Clock.Wall, Alive: cfg.Census.Alive,
@@ -185,9 +187,10 @@ func (c *Collector) resume(ctx context.Context) error {
 }
 
 func (c *Collector) loop(ctx, sourceCtx context.Context, failed <-chan error, stages *sync.WaitGroup) error {
-	tick := secondTimer()
+	tick := time.NewTimer(until(time.Second))
 	defer tick.Stop()
-	saved, hour := time.Now(), time.Now()
+	c.saved, c.hour = time.Now(), time.Now()
+	quiet := false
 	var buf []procmon.Event
 	for {
 		select {
@@ -205,26 +208,49 @@ func (c *Collector) loop(ctx, sourceCtx context.Context, failed <-chan error, st
 			c.apply(buf)
 			clear(buf)
 		case now := <-tick.C:
-			tick.Reset(toSecond())
-			c.tell(now)
-			c.checkpoint(sourceCtx, stages)
-			if c.kept != nil {
-				c.kept.flush()
-			}
-			c.rescan = c.unseen.Swap(false) || c.rescan
-			if c.rescan && !c.scanning {
-				c.rescan = false
-				c.census(sourceCtx, stages)
-			}
-			if c.cfg.Store != nil && !c.saving && c.saveDue(now.Sub(saved)) {
-				saved, c.changed = now, false
-				c.saveBeside(sourceCtx, stages)
-			}
-			if now.Sub(hour) >= time.Hour {
-				hour = now
-				c.status("hourly")
+			c.tick(sourceCtx, now, stages)
+			quiet = !c.busy() && !c.jobCPU.busy()
+			if quiet {
+				tick.Reset(until(quietTick))
+			} else {
+				tick.Reset(until(time.Second))
 			}
 		}
+		if quiet && c.busy() {
+			quiet = false
+			tick.Reset(until(time.Second))
+		}
+	}
+}
+
+// busy says whether there is something to do at the next second.
+func (c *Collector) busy() bool {
+	return c.changed || len(c.pendingStart) > 0 || c.rescan || c.scanning || c.saving
+}
+
+// tick does what is due at a time of day.
+func (c *Collector) tick(ctx context.Context, now time.Time, stages *sync.WaitGroup) {
+	c.tell(now)
+	c.checkpoint(ctx, stages)
+	if c.kept != nil {
+		c.kept.flush()
+	}
+	c.rescan = c.unseen.Swap(false) || c.rescan
+	if c.rescan && !c.scanning {
+		c.rescan = false
+		c.census(ctx, stages)
+	}
+	if c.cfg.Store != nil && !c.saving && c.saveDue(now.Sub(c.saved)) {
+		c.saved, c.changed = now, false
+		c.saveBeside(ctx, stages)
+	}
+	if now.Sub(c.hour) >= time.Hour {
+		c.hour = now
+		c.status("hourly")
+	}
+	c.jobsTurn.give()
+	if c.jobCPU.busy() {
+		c.jobCPU.turn.give()
 	}
 }
 

@@ -231,6 +231,47 @@ func (w *world) want(s *fakeSink, lines ...string) {
 	}
 }
 
+// quietSource marks only when it is asked.
+type quietSource struct {
+	*fakeSource
+	asked chan struct{}
+}
+
+func (s *quietSource) Hurry() {
+	select {
+	case s.asked <- struct{}{}:
+	default:
+	}
+}
+
+func (s *quietSource) Run(ctx context.Context, emit func(*procmon.Event)) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e := <-s.events:
+			emit(&e)
+		case <-s.asked:
+			emit(&procmon.Event{Kind: procmon.EventMark, Time: s.clock.Now()})
+		}
+	}
+}
+
+// A flush asks a source that is quiet.
+func TestCollectorFlushesQuietSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.cfg.Source = &quietSource{w.source, make(chan struct{}, 1)}
+		w.start()
+		w.run(10, "short", time.Millisecond)
+		w.flush()
+		w.want(w.sink, "whole short = short of alice")
+		if err := w.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestCollectorRecordsAndFlushes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -59,13 +59,17 @@ var ErrNotFlushed = errors.New("not flushed in time")
 // by every sink.
 func (c *Collector) Flush(ctx context.Context) error {
 	until := c.cfg.Clock.Now()
+	source, hurries := c.cfg.Source.(Hurrier)
 	for {
+		if hurries {
+			source.Hurry()
+		}
 		applied := false
 		c.call(ctx, func() { c.advance(); applied = c.live.Applied() > until && c.live.Exiting() > until })
 		if applied {
 			break
 		}
-		// Readers mark at least once a second; there is no event to wait for.
+		// There is no event to wait for.
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%w: events", ErrNotFlushed)

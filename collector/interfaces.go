@@ -14,10 +14,18 @@ type Source interface {
 	// gathers from the moment it was made, so that nothing is missed before Run.
 	Run(ctx context.Context, emit func(*procmon.Event)) error
 	// Readers is the number of readers; each sends EventMark at least once a
-	// second.
+	// second, or when a Hurrier is asked to.
 	Readers() int
 	// Finals says whether every exit is followed by an EventFinal.
 	Finals() bool
+}
+
+// Hurrier is a Source that sends no EventMark while nothing happens, unless it
+// is asked.
+type Hurrier interface {
+	// Hurry has every reader hand on what there is and send EventMark now. It
+	// does not wait for that.
+	Hurry()
 }
 
 // Census finds what is alive: at the start, and after a loss.

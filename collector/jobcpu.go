@@ -31,6 +31,7 @@ type JobMeter interface {
 // schedulers remove them before they tell that the job has ended.
 type jobCPU struct {
 	meter JobMeter
+	turn  turn // once a second
 
 	mu    sync.Mutex // guards what follows
 	known map[procmon.JobKey][]*reading
@@ -48,7 +49,7 @@ type reading struct {
 }
 
 func newJobCPU(m JobMeter) *jobCPU {
-	return &jobCPU{meter: m, known: map[procmon.JobKey][]*reading{}}
+	return &jobCPU{meter: m, turn: newTurn(), known: map[procmon.JobKey][]*reading{}}
 }
 
 // met takes note of a run.
@@ -81,18 +82,25 @@ func (one *reading) holds(p *procmon.Process) bool {
 	return false
 }
 
-// run reads once a second. It waits for nobody: a summary that can't be written
+// busy says whether there is anything to read.
+func (j *jobCPU) busy() bool {
+	if j == nil {
+		return false
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.count > 0
+}
+
+// run reads when it is its turn. It waits for nobody: a summary that can't be written
 // now must not keep the other jobs from being read.
 func (j *jobCPU) run(ctx context.Context) {
-	tick := secondTimer()
-	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-tick.C:
-			tick.Reset(toSecond())
-			j.sample(now)
+		case <-j.turn:
+			j.sample(time.Now())
 		}
 	}
 }

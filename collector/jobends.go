@@ -14,16 +14,13 @@ const jobGrace = 10 * time.Second
 // its runs are written. Jobs that ended while no collector ran are found the
 // same way.
 func (c *Collector) watchJobs(ctx context.Context) {
-	tick := secondTimer()
-	defer tick.Stop()
 	since := map[procmon.JobKey]time.Time{}
 	said := "" // the last error, told once
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
-			tick.Reset(toSecond())
+		case <-c.jobsTurn:
 		}
 		ended, err := c.endedJobs(ctx)
 		if err != nil {

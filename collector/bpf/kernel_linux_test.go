@@ -258,3 +258,36 @@ func TestIntegrationBooksFull(t *testing.T) {
 	}
 	s.tellLosses(s.cfg.Clock.Now(), func(e *procmon.Event) { t.Errorf("told again: %+v", e.Loss) })
 }
+
+// A source that nothing happens to says how far it is when it is asked.
+func TestIntegrationHurry(t *testing.T) {
+	s := openTest(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	marks := make(chan procmon.BootNS, 64)
+	ran := make(chan error, 1)
+	go func() {
+		ran <- s.Run(ctx, func(e *procmon.Event) {
+			if e.Kind == procmon.EventMark {
+				marks <- e.Time
+			}
+		})
+	}()
+	defer func() {
+		cancel()
+		if err := <-ran; err != nil {
+			t.Error(err)
+		}
+	}()
+	for range 3 { // unasked, it would take more than 20 seconds
+		at := s.cfg.Clock.Now()
+		late := time.After(5 * time.Second)
+		for mark := procmon.BootNS(0); mark <= at; s.Hurry() {
+			select {
+			case mark = <-marks:
+			case <-time.After(time.Duration(markSlack)):
+			case <-late:
+				t.Fatal("no mark")
+			}
+		}
+	}
+}

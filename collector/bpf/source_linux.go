@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"procmon"
@@ -17,7 +18,8 @@ type Source struct {
 	ring    *ring
 	place   uint64 // in the ring, noted last
 	decoder *decoder
-	woken   *os.File // the ring's descriptor, to wait for the programs' wake-ups
+	woken   *os.File    // the ring's descriptor, to wait for the programs' wake-ups
+	hurried atomic.Bool // Run is to hand on what there is now
 
 	exited   []waiting                 // runs whose processes have exited, oldest first
 	unreaped map[captureRunId]struct{} // of those, the ones that are not over
@@ -82,8 +84,9 @@ func (s *Source) Close() error {
 }
 
 const (
-	linger    = 50 * time.Millisecond // while more comes, so that it comes in batches
-	idle      = time.Second
+	linger    = 50 * time.Millisecond                 // while more comes, so that it comes in batches
+	soon      = time.Second                           // after something came: until what is held for its time is surely handed on
+	quiet     = 20 * time.Second                      // when nothing comes: in case that a wake-up was missed
 	reapTime  = 2 * procmon.BootNS(time.Second)       // what a parent has for reaping, before a run is told without
 	markEvery = 512                                   // records: so that those of a full ring need not all be held
 	lookShare = 20                                    // one part in so many of the time is spent on going through all processes
@@ -96,10 +99,11 @@ func (s *Source) Run(ctx context.Context, emit func(*procmon.Event)) error {
 	if err := s.catchUp(emit); err != nil {
 		return err
 	}
+	next := soon
 	for {
 		// On whole seconds, as others wake up then too.
 		now := time.Now()
-		woken, err := s.wait(ctx, now.Truncate(idle).Add(idle).Sub(now), 1)
+		woken, err := s.wait(ctx, now.Truncate(next).Add(next).Sub(now), 1)
 		if err != nil {
 			return err
 		}
@@ -108,7 +112,7 @@ func (s *Source) Run(ctx context.Context, emit func(*procmon.Event)) error {
 				return err
 			}
 		}
-		if err := s.turn(emit); err != nil {
+		if next, err = s.turn(emit); err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
@@ -123,7 +127,7 @@ func (s *Source) wait(ctx context.Context, d time.Duration, some uint64) (woken 
 	if err := s.woken.SetReadDeadline(time.Now().Add(d)); err != nil {
 		return false, fmt.Errorf("ring: %w", err)
 	}
-	if ctx.Err() != nil { // its deadline may have been the one before
+	if ctx.Err() != nil || s.hurried.Swap(false) { // its deadline may have been the one before
 		return true, nil
 	}
 	conn, err := s.woken.SyscallConn()
@@ -142,8 +146,15 @@ func (s *Source) wait(ctx context.Context, d time.Duration, some uint64) (woken 
 	return err == nil, nil
 }
 
-// turn hands on what is in the ring, and what is due.
-func (s *Source) turn(emit func(*procmon.Event)) error {
+// Hurry has Run hand on what there is now.
+func (s *Source) Hurry() {
+	s.hurried.Store(true)
+	_ = s.woken.SetReadDeadline(time.Unix(1, 0)) // it fails when the source is closed
+}
+
+// turn hands on what is in the ring, and what is due, and says after which time
+// it wants to do so again when it is not woken.
+func (s *Source) turn(emit func(*procmon.Event)) (next time.Duration, err error) {
 	at := s.cfg.Clock.Now()
 	some := s.drain(at, emit)
 	s.notePlace()
@@ -151,14 +162,17 @@ func (s *Source) turn(emit func(*procmon.Event)) error {
 	if (some || s.losses.due) && s.tellLosses(at, emit) {
 		emit(&procmon.Event{Kind: procmon.EventUntold, Time: at})
 		if err := s.sweep(emit); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if err := s.tellExited(at, emit); err != nil {
-		return err
+		return 0, err
 	}
 	s.mark(at, emit)
-	return nil
+	if some || s.losses.due || len(s.unreaped) > 0 {
+		return soon, nil
+	}
+	return quiet, nil
 }
 
 // mark says that all is handed on that came into the ring before a time.
