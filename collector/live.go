@@ -48,7 +48,7 @@ type Live struct {
 	seen       procmon.BootNS   // when that one surely still looked
 	untold     []Untold
 	settled    []procmon.RunID
-	exiting    []*run          // with Books: exited, in that order, and not over when they were appended
+	exiting    []exiting       // with Books: in the order of their exits; those that are over meanwhile as well
 	orphans    []procmon.Event // found, forked, and their parent not known yet
 	scan       uint64          // number of the census going on or last
 	usageLost  uint64
@@ -101,6 +101,13 @@ type proc struct {
 type leaving struct {
 	proc     *proc
 	deadline procmon.BootNS
+}
+
+// exiting is a run that has exited. It does not keep the run in memory: one that
+// is told late stands before thousands that are over.
+type exiting struct {
+	run procmon.RunID
+	at  procmon.BootNS
 }
 
 const never = procmon.BootNS(math.MaxUint64)

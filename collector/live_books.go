@@ -90,7 +90,7 @@ func (l *Live) recover(e *procmon.Event) *run {
 func (l *Live) exited(e *procmon.Event) {
 	if r := l.runs[e.Run]; r != nil {
 		r.last = e.Time
-		l.exiting = append(l.exiting, r)
+		l.exiting = append(l.exiting, exiting{e.Run, e.Time})
 	}
 }
 
@@ -98,15 +98,14 @@ func (l *Live) exited(e *procmon.Event) {
 // never: there is none.
 func (l *Live) Exiting() procmon.BootNS {
 	n := 0
-	for n < len(l.exiting) && !l.exiting[n].End.IsZero() {
+	for n < len(l.exiting) && l.runs[l.exiting[n].run] == nil {
 		n++
 	}
-	clear(l.exiting[:n])
 	if l.exiting = l.exiting[n:]; len(l.exiting) == 0 {
 		l.exiting = nil
 		return never
 	}
-	return l.exiting[0].last
+	return l.exiting[0].at
 }
 
 func (l *Live) close(r *run, e *procmon.Event) {

@@ -16,7 +16,7 @@ func tuneMemory() (keep func()) {
 	}
 	debug.SetGCPercent(50)
 	// The collector counts this as live; it is never touched, so it takes no memory.
-	ballast := make([]byte, 8<<20)
+	ballast := make([]byte, 4<<20)
 	return func() { runtime.KeepAlive(ballast) }
 }
 
