@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"procmon/internal/history"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+// options are what the command line says.
+type options struct {
+	mix  history.Mix
+	keep string // path of the index; empty: a temporary one
+}
+
+// run answers 0 for done, 1 for failed, 2 for wrong use.
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	o, err := parseOptions(args, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return 2
+	}
+	if err := bench(ctx, o, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "bench-index:", err)
+		return 1
+	}
+	return 0
+}
+
+func parseOptions(args []string, out io.Writer) (*options, error) {
+	o := &options{}
+	f := flag.NewFlagSet("bench-index", flag.ContinueOnError)
+	f.SetOutput(out)
+	runs := f.Int("runs", 10_000_000, "`number` of runs in the index")
+	seed := f.Uint64("seed", 1, "of the made-up history: equal seeds make equal ones")
+	f.StringVar(&o.keep, "keep", "", "make the index at this `path` and leave it there; one that is there is used as it is")
+	if err := f.Parse(args); err != nil {
+		return nil, err
+	}
+	if *runs < 1000 || f.NArg() > 0 {
+		err := errors.New("bench-index: want at least 1000 runs, and no arguments but flags")
+		fmt.Fprintln(out, err)
+		return nil, err
+	}
+	o.mix = history.Cluster(*runs, *seed)
+	return o, nil
+}
+
+func bench(ctx context.Context, o *options, out io.Writer) error {
+	path := o.keep
+	if path == "" {
+		dir, err := os.MkdirTemp("", "procmon-bench-index-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		path = filepath.Join(dir, "procmon.db")
+	}
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		if err := load(ctx, path, o.mix, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
