@@ -82,7 +82,7 @@ func (t *txn) allocation(job int64) (*procmon.Allocation, error) {
 
 // storeAllocation makes or changes a job's row.
 func (t *txn) storeAllocation(job int64, a *procmon.Allocation) error {
-	_, err := t.exec(`INSERT OR REPLACE INTO t_allocation
+	err := t.exec(`INSERT OR REPLACE INTO t_allocation
 		(job, state, over, exit, cpus, gpus, nodes, node_list, submit, begin, done, elapsed, cpu_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		job, known(a.State), a.Over, exitOf(a.Exit), positive(a.CPUs), gpusOf(a), positive(a.Nodes), known(a.NodeList),
 		microsOf(a.Submit), microsOf(a.Start), microsOf(a.End), positive(int(a.Elapsed.Microseconds())), positive(int(a.CPU.Microseconds())))

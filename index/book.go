@@ -59,19 +59,18 @@ func (t *txn) flush() error {
 		return cmp.Or(cmp.Compare(a.day, b.day), cmp.Compare(a.host, b.host), cmp.Compare(a.step, b.step),
 			cmp.Compare(a.user, b.user), cmp.Compare(a.identity, b.identity))
 	})
-	charges, apps := make(map[int64]int64), make(map[int64]int64)
 	for _, k := range keys {
 		s := t.usage[k]
-		if _, err := t.exec(`INSERT INTO t_usage (day, host, step, user, identity, `+sumColumns+`)
+		if err := t.exec(`INSERT INTO t_usage (day, host, step, user, identity, `+sumColumns+`)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`+addUsage, k.day, k.host, k.step, k.user, k.identity,
 			s.runs, s.failed, s.elapsed, s.user, s.sys, s.rss, s.read, s.write, s.first, s.last); err != nil {
 			return err
 		}
-		charge, err := t.lookup(charges, "SELECT j.charge FROM t_step s JOIN t_job j ON j.id = s.job WHERE s.id = ?", k.step)
+		charge, err := t.lookup(&t.w.cache.charged, "SELECT j.charge FROM t_step s JOIN t_job j ON j.id = s.job WHERE s.id = ?", k.step)
 		if err != nil {
 			return err
 		}
-		app, err := t.lookup(apps, "SELECT app FROM t_identity WHERE id = ?", k.identity)
+		app, err := t.lookup(&t.w.cache.apped, "SELECT app FROM t_identity WHERE id = ?", k.identity)
 		if err != nil {
 			return err
 		}
@@ -79,7 +78,7 @@ func (t *txn) flush() error {
 	}
 	clear(t.usage)
 	for k, s := range history {
-		if _, err := t.exec(`INSERT INTO t_history (day, user, charge, app, `+sumColumns+`)
+		if err := t.exec(`INSERT INTO t_history (day, user, charge, app, `+sumColumns+`)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`+addHistory, k.day, k.user, k.charge, k.app,
 			s.runs, s.failed, s.elapsed, s.user, s.sys, s.rss, s.read, s.write, s.first, s.last); err != nil {
 			return err
@@ -88,14 +87,16 @@ func (t *txn) flush() error {
 	return t.resum()
 }
 
-// lookup asks for one number of id, once.
-func (t *txn) lookup(m map[int64]int64, query string, id int64) (int64, error) {
-	v, ok := m[id]
+// lookup asks for one number of id, where it is not remembered.
+func (t *txn) lookup(m *memo[int64, int64], query string, id int64) (int64, error) {
+	v, ok := m.get(id)
 	if ok {
 		return v, nil
 	}
 	_, err := t.get(query, []any{id}, &v)
-	m[id] = v
+	if err == nil {
+		m.put(id, v)
+	}
 	return v, err
 }
 
@@ -120,10 +121,10 @@ func (t *txn) resum() error {
 	}
 	clear(t.recharge)
 	for p := range parts {
-		if _, err := t.exec("DELETE FROM t_history WHERE day = ? AND charge = ?", p.day, p.charge); err != nil {
+		if err := t.exec("DELETE FROM t_history WHERE day = ? AND charge = ?", p.day, p.charge); err != nil {
 			return err
 		}
-		if _, err := t.exec(`INSERT INTO t_history (day, user, charge, app, `+sumColumns+`)
+		if err := t.exec(`INSERT INTO t_history (day, user, charge, app, `+sumColumns+`)
 			SELECT g.day, g.user, j.charge, i.app, sum(g.runs), sum(g.failed), sum(g.elapsed), sum(g.user_us), sum(g.sys_us),
 				max(g.rss), sum(g.read), sum(g.write), min(g.first), max(g.last)
 			FROM t_usage g JOIN t_step s ON s.id = g.step JOIN t_job j ON j.id = s.job JOIN t_identity i ON i.id = g.identity

@@ -35,6 +35,12 @@ func openDB(dsn string, persist bool) *sql.DB {
 	return sql.OpenDB(c)
 }
 
+// isTaken says whether a row was not made because another one has its key.
+func isTaken(err error) bool {
+	var se sqlite3.Error
+	return errors.As(err, &se) && (se.ExtendedCode == sqlite3.ErrConstraintPrimaryKey || se.ExtendedCode == sqlite3.ErrConstraintUnique || se.ExtendedCode == sqlite3.ErrConstraintRowID)
+}
+
 // explain puts the sentinel in front of what SQLite says of a file.
 func explain(path string, err error) error {
 	var se sqlite3.Error

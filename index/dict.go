@@ -21,6 +21,8 @@ type cache struct {
 	steps    memo[stepKey, int64]
 	jobs     memo[claimKey, int64]
 	jobHosts memo[[2]int64, bool]
+	charged  memo[int64, int64]    // charges by step
+	apped    memo[int64, int64]    // applications by identity
 	live     map[liveKey]liveState // open runs with a row in t_live; nil: not loaded
 }
 
@@ -38,6 +40,8 @@ func newCache() cache {
 		steps:    memo[stepKey, int64]{half: some},
 		jobs:     memo[claimKey, int64]{half: some},
 		jobHosts: memo[[2]int64, bool]{half: some},
+		charged:  memo[int64, int64]{half: some},
+		apped:    memo[int64, int64]{half: some},
 	}
 }
 
@@ -108,7 +112,7 @@ func (t *txn) user(uid uint32, name string) (int64, error) {
 	case !ok:
 		id, err = t.insert("INSERT INTO t_user (uid, name) VALUES (?, ?)", number, known(name))
 	case name != "":
-		_, err = t.exec("UPDATE t_user SET name = ? WHERE id = ? AND name IS NULL", known(name), id)
+		err = t.exec("UPDATE t_user SET name = ? WHERE id = ? AND name IS NULL", known(name), id)
 	}
 	if err == nil {
 		t.w.cache.users.put(k, id)
@@ -208,12 +212,8 @@ func (t *txn) command(line []byte, day int64) (int64, error) {
 // number where another text has that one.
 func (t *txn) commandRow(hash int64, text string, day int64) (*dated, error) {
 	for ; ; hash++ {
-		res, err := t.exec("INSERT OR IGNORE INTO t_command (hash, day, text) VALUES (?, ?, ?)", hash, day, text)
-		if err != nil {
-			return nil, err
-		}
-		if n, err := res.RowsAffected(); n > 0 || err != nil {
-			id, err := res.LastInsertId()
+		id, err := t.insert("INSERT INTO t_command (hash, day, text) VALUES (?, ?, ?)", hash, day, text)
+		if err == nil || !isTaken(err) {
 			return &dated{id, day}, err
 		}
 		d, other := &dated{}, ""
@@ -232,7 +232,7 @@ func (t *txn) touch(query string, d *dated, day int64) error {
 		return nil
 	}
 	d.day = day
-	_, err := t.exec(query, day, d.id)
+	err := t.exec(query, day, d.id)
 	return err
 }
 

@@ -49,7 +49,7 @@ func OpenImporter(ctx context.Context, path string) (*Importer, error) {
 		return nil, err
 	}
 	w := &Writer{opts: Options{Path: path}, lock: noLock{}, db: openDB(dsn, true),
-		stmts: make(map[string]*sql.Stmt), execs: make(map[string]driver.StmtExecContext), cache: newCache()}
+		stmts: make(map[string]*sql.Stmt), prepared: make(map[string]driver.Stmt), cache: newCache()}
 	w.cache.live = make(map[liveKey]liveState) // it has no runs to go on with
 	w.db.SetMaxOpenConns(1)
 	if err := w.join(ctx); err != nil {

@@ -76,7 +76,7 @@ func (t *txn) jobHost(job, host int64) error {
 	if ok, _ := t.w.cache.jobHosts.get(k); ok {
 		return nil
 	}
-	_, err := t.exec("INSERT OR IGNORE INTO t_job_host (job, host) VALUES (?, ?)", job, host)
+	err := t.exec("INSERT OR IGNORE INTO t_job_host (job, host) VALUES (?, ?)", job, host)
 	if err == nil {
 		t.w.cache.jobHosts.put(k, true)
 	}
@@ -240,7 +240,7 @@ func (t *txn) summary(r *procmon.Record) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`UPDATE t_job_host SET cpus = ifnull(?, cpus), gpus = ifnull(?, gpus), begin = ifnull(?, begin), done = ifnull(?, done)
+	err = t.exec(`UPDATE t_job_host SET cpus = ifnull(?, cpus), gpus = ifnull(?, gpus), begin = ifnull(?, begin), done = ifnull(?, done)
 		WHERE job = ? AND host = ?`, positive(s.CPUs), positive(s.GPUs), microsOf(s.Start), microsOf(s.End), job, host)
 	return err
 }

@@ -68,7 +68,7 @@ func (t *txn) storeJob(row *jobRow) error {
 	if j.By[procmon.JobUser] > 0 && j.UID != procmon.NoUID {
 		uid = int64(j.UID)
 	}
-	_, err = t.exec(`UPDATE t_job SET scheduler = ?, sluid = ?, job_id = ?, array_job = ?, array_task = ?, het_job = ?, het_offset = ?,
+	err = t.exec(`UPDATE t_job SET scheduler = ?, sluid = ?, job_id = ?, array_job = ?, array_task = ?, het_job = ?, het_offset = ?,
 		owner_uid = ?, owner = ?, account = ?, partition = ?, name = ?, evidence = ?, charge = ? WHERE id = ?`,
 		known(j.Scheduler), known(j.SLUID), known(j.ID), known(j.ArrayJob), known(j.ArrayTask), known(j.HetJob), known(j.HetOffset),
 		uid, known(j.User), known(j.Account), known(j.Partition), known(j.Name), evidence, id, row.id)
@@ -77,6 +77,7 @@ func (t *txn) storeJob(row *jobRow) error {
 
 // recharged notes that history must be summed again for a job's days.
 func (t *txn) recharged(job int64, charges ...int64) {
+	t.w.cache.charged.clear()
 	if t.recharge[job] == nil {
 		t.recharge[job] = make(map[int64]bool)
 	}
@@ -104,6 +105,7 @@ func (t *txn) foldJob(from, to *jobRow) error {
 		return err
 	}
 	t.w.cache.steps.clear()
+	t.w.cache.charged.clear()
 	t.w.cache.jobs.clear()
 	t.w.cache.jobHosts.clear()
 	for i, old := range steps {
@@ -122,7 +124,7 @@ func (t *txn) foldJob(from, to *jobRow) error {
 		"DELETE FROM t_allocation WHERE job = ?1 AND ?2",
 		"DELETE FROM t_job WHERE id = ?1 AND ?2",
 	} {
-		if _, err := t.exec(query, from.id, to.id); err != nil {
+		if err := t.exec(query, from.id, to.id); err != nil {
 			return err
 		}
 	}
@@ -140,7 +142,7 @@ func (t *txn) foldStep(from, to int64) error {
 		"DELETE FROM t_usage WHERE step = ?1 AND ?2",
 		"DELETE FROM t_step WHERE id = ?1 AND ?2",
 	} {
-		if _, err := t.exec(query, from, to); err != nil {
+		if err := t.exec(query, from, to); err != nil {
 			return err
 		}
 	}

@@ -57,7 +57,7 @@ func (t *txn) loadLive() error {
 	}
 	for _, b := range bad {
 		t.w.opts.Logger.Warn("index: an open run cannot be read and is forgotten", "entity", b[1])
-		if _, err := t.exec("DELETE FROM t_live WHERE boot = ? AND key = ?", b[0], b[1]); err != nil {
+		if err := t.exec("DELETE FROM t_live WHERE boot = ? AND key = ?", b[0], b[1]); err != nil {
 			return err
 		}
 	}
@@ -89,7 +89,7 @@ func (t *txn) putLive(key liveKey, run int64, l *procmon.LiveRun) error {
 	if run != 0 {
 		row = run
 	}
-	_, err = t.exec("INSERT OR REPLACE INTO t_live (boot, key, run, body) VALUES (?, ?, ?, ?)", key.boot, key.text(), row, string(body))
+	err = t.exec("INSERT OR REPLACE INTO t_live (boot, key, run, body) VALUES (?, ?, ?, ?)", key.boot, key.text(), row, string(body))
 	if err == nil {
 		t.w.cache.live[key] = state
 	}
@@ -104,7 +104,7 @@ func (t *txn) keepLive(key liveKey, r *procmon.Record, row *runRow) error {
 		return nil
 	}
 	if ok {
-		_, err := t.exec("UPDATE t_live SET run = ? WHERE boot = ? AND key = ?", row.id, key.boot, key.text())
+		err := t.exec("UPDATE t_live SET run = ? WHERE boot = ? AND key = ?", row.id, key.boot, key.text())
 		if err == nil {
 			t.w.cache.live[key] = liveState{row.id, state.sum}
 		}
@@ -118,7 +118,7 @@ func (t *txn) dropLive(key liveKey) error {
 	if _, ok := t.w.cache.live[key]; !ok {
 		return nil
 	}
-	_, err := t.exec("DELETE FROM t_live WHERE boot = ? AND key = ?", key.boot, key.text())
+	err := t.exec("DELETE FROM t_live WHERE boot = ? AND key = ?", key.boot, key.text())
 	if err == nil {
 		delete(t.w.cache.live, key)
 	}

@@ -179,7 +179,7 @@ func (w *Writer) pruneNames(ctx context.Context, day int64) error {
 	}
 	return w.do(ctx, func(t *txn) error {
 		for _, table := range []string{"t_job_host", "t_allocation"} {
-			if _, err := t.exec("DELETE FROM " + table + " WHERE job NOT IN (SELECT id FROM t_job)"); err != nil {
+			if err := t.exec("DELETE FROM " + table + " WHERE job NOT IN (SELECT id FROM t_job)"); err != nil {
 				return err
 			}
 		}

@@ -35,7 +35,7 @@ func flood(t *testing.T, w *Writer, n, size int) {
 func fat(t *testing.T, w *Writer, size int) {
 	t.Helper()
 	if err := w.do(t.Context(), func(tx *txn) error {
-		_, err := tx.exec("UPDATE t_command SET text = text || ? WHERE text LIKE 'true 0%'", strings.Repeat("y", size))
+		err := tx.exec("UPDATE t_command SET text = text || ? WHERE text LIKE 'true 0%'", strings.Repeat("y", size))
 		return err
 	}); err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func TestPruneOrphansFirst(t *testing.T) {
 	texts := number(t, r, "SELECT count(*) FROM runs WHERE command_line IS NOT NULL")
 	flood(t, w, 400, 3000)
 	if err := w.do(t.Context(), func(tx *txn) error {
-		_, err := tx.exec("DELETE FROM t_run WHERE pid >= 100000")
+		err := tx.exec("DELETE FROM t_run WHERE pid >= 100000")
 		return err
 	}); err != nil {
 		t.Fatal(err)
@@ -156,7 +156,7 @@ func TestPruneSparesUsage(t *testing.T) {
 	w := days(t, testOptions(t), 10, 20)
 	r := mustRead(t, w)
 	if err := w.do(t.Context(), func(tx *txn) error {
-		_, err := tx.exec("INSERT INTO t_live (boot, key, body) VALUES ('b', 'k', ?)", strings.Repeat("x", 4<<20))
+		err := tx.exec("INSERT INTO t_live (boot, key, body) VALUES ('b', 'k', ?)", strings.Repeat("x", 4<<20))
 		return err
 	}); err != nil {
 		t.Fatal(err)
@@ -174,7 +174,7 @@ func TestTextDuringSweep(t *testing.T) {
 	r := mustRead(t, w)
 	flood(t, w, 3, 100)
 	if err := w.do(t.Context(), func(tx *txn) error {
-		_, err := tx.exec("DELETE FROM t_run")
+		err := tx.exec("DELETE FROM t_run")
 		return err
 	}); err != nil {
 		t.Fatal(err)

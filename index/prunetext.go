@@ -48,7 +48,7 @@ func (w *Writer) strip(ctx context.Context, drop idSet) (runs int64, err error) 
 			return nil
 		})
 		for i := 0; i < len(ids) && err == nil; i++ {
-			_, err = t.exec("UPDATE t_run SET command = 0, flags = flags | ? WHERE id = ?", int64(flagCut), ids[i])
+			err = t.exec("UPDATE t_run SET command = 0, flags = flags | ? WHERE id = ?", int64(flagCut), ids[i])
 		}
 		runs += int64(n)
 		return n < pruneStep, err
@@ -75,7 +75,7 @@ func (w *Writer) texts(ctx context.Context, gone func(id, bytes int64) bool) err
 			return nil
 		})
 		for i := 0; i < len(ids) && err == nil; i++ {
-			_, err = t.exec("DELETE FROM t_command WHERE id = ?", ids[i])
+			err = t.exec("DELETE FROM t_command WHERE id = ?", ids[i])
 		}
 		if len(ids) > 0 {
 			w.cache.forget()

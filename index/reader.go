@@ -150,5 +150,9 @@ func fileURI(path string, options url.Values) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return (&url.URL{Scheme: "file", Path: abs, RawQuery: options.Encode()}).String(), nil
+	query := "_mutex=no" // database/sql gives a connection to one goroutine at a time
+	if len(options) > 0 {
+		query += "&" + options.Encode()
+	}
+	return (&url.URL{Scheme: "file", Path: abs, RawQuery: query}).String(), nil
 }

@@ -44,7 +44,7 @@ func (t *txn) loss(r *procmon.Record) error {
 	if l.Count > 0 {
 		count = bytesOf(l.Count)
 	}
-	_, err = t.exec(`INSERT OR IGNORE INTO t_loss (host, life, seq, begin, done, cpu, reason, source, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	err = t.exec(`INSERT OR IGNORE INTO t_loss (host, life, seq, begin, done, cpu, reason, source, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		host, r.Time.UnixNano(), bytesOf(r.Seq), microsOf(l.From), microsOf(l.To), cpu, clean(l.Reason), known(l.Where), count)
 	return err
 }

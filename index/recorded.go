@@ -29,7 +29,7 @@ func (t *txn) noteEnds(records []procmon.Record) error {
 		return nil
 	}
 	t.w.ends = (t.w.ends + 1) % endSlots
-	_, err := t.exec("INSERT OR REPLACE INTO t_meta (key, value) VALUES (?, ?)", metaEnds+string('a'+rune(t.w.ends)), ids)
+	err := t.exec("INSERT OR REPLACE INTO t_meta (key, value) VALUES (?, ?)", metaEnds+string('a'+rune(t.w.ends)), ids)
 	return err
 }
 

@@ -164,12 +164,12 @@ func taskOf(task string) any {
 // the same run is met on the way, that row is given back and none is made.
 func (t *txn) insertRun(row *runRow) (same *runRow, err error) {
 	for row.id = row.start; row.id < row.start+maxShift; row.id++ {
-		n, err := t.change(`INSERT OR IGNORE INTO t_run (id, host, pid, ppid, parent, step, task, user, euid, identity, command,
+		err := t.exec(`INSERT INTO t_run (id, host, pid, ppid, parent, step, task, user, euid, identity, command,
 			elapsed, user_us, sys_us, rss, read, write, exit, flags, missing)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			row.id, row.host, row.pid, row.ppid, row.parent, row.step, row.task, row.user, row.euid, row.identity, row.command,
 			row.elapsed, row.userCPU, row.sysCPU, row.rss, row.read, row.write, row.exit, int64(row.flags), int64(row.missing))
-		if n > 0 || err != nil {
+		if err == nil || !isTaken(err) {
 			return nil, err
 		}
 		other, err := t.readRun(row.id)
@@ -212,7 +212,7 @@ func (t *txn) readRun(id int64) (*runRow, error) {
 }
 
 func (t *txn) updateRun(row *runRow) error {
-	_, err := t.exec(`UPDATE t_run SET elapsed = ?, user_us = ?, sys_us = ?, rss = ?, read = ?, write = ?, exit = ?, flags = ? WHERE id = ?`,
+	err := t.exec(`UPDATE t_run SET elapsed = ?, user_us = ?, sys_us = ?, rss = ?, read = ?, write = ?, exit = ?, flags = ? WHERE id = ?`,
 		row.elapsed, row.userCPU, row.sysCPU, row.rss, row.read, row.write, row.exit, int64(row.flags), row.id)
 	return err
 }

@@ -37,10 +37,13 @@ type Writer struct {
 
 	mu    sync.Mutex // guards what follows and orders transactions
 	conn  *sql.Conn
-	stmts map[string]*sql.Stmt              // of conn, by their text: those that ask
-	execs map[string]driver.StmtExecContext // likewise: those that change something
-	args  []driver.NamedValue               // room for exec
+	stmts map[string]*sql.Stmt // of conn, by their text: those of many rows
 	cache cache
+	// prepared are conn's other statements, and args and row the room for
+	// what goes into them and comes from them.
+	prepared map[string]driver.Stmt
+	args     []driver.NamedValue
+	row      []driver.Value
 	// version is SQLite's data_version, as of which the cache is right: it
 	// changes when another process writes.
 	version int64
@@ -82,7 +85,7 @@ func Open(ctx context.Context, opts Options) (*Writer, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	w := &Writer{opts: opts, lock: lock, db: openDB(dsn, true), stmts: make(map[string]*sql.Stmt), execs: make(map[string]driver.StmtExecContext), cache: newCache()}
+	w := &Writer{opts: opts, lock: lock, db: openDB(dsn, true), stmts: make(map[string]*sql.Stmt), prepared: make(map[string]driver.Stmt), cache: newCache()}
 	w.db.SetMaxOpenConns(1)
 	if err := w.start(ctx); err != nil {
 		return nil, errors.Join(explain(opts.Path, err), w.db.Close(), lock.Close())
@@ -127,10 +130,10 @@ func (w *Writer) Close() error {
 	for _, s := range w.stmts {
 		errs = append(errs, s.Close())
 	}
-	for _, s := range w.execs {
-		errs = append(errs, s.(driver.Stmt).Close())
+	for _, s := range w.prepared {
+		errs = append(errs, s.Close())
 	}
-	w.stmts, w.execs = nil, nil
+	w.stmts, w.prepared = nil, nil
 	return errors.Join(append(errs, w.conn.Close(), w.db.Close(), w.lock.Close())...)
 }
 

@@ -76,5 +76,5 @@ func bench(ctx context.Context, o *options, out io.Writer) error {
 			return err
 		}
 	}
-	return nil
+	return steady(ctx, path, o.mix, out)
 }

@@ -52,7 +52,7 @@ type Generator struct {
 // New makes a generator. Runs, Span, Hosts and Users of the mix must be positive.
 func New(m Mix) *Generator {
 	d := dice{rand.New(rand.NewPCG(m.Seed, 0x70726d6e))}
-	g := &Generator{mix: m, dice: d, now: m.Start, dayEnds: m.Start}
+	g := &Generator{mix: m, dice: d, now: m.Start, dayEnds: m.Start, jobs: m.Jobs}
 	g.people = newPeople(d, m.Users)
 	g.active = zipf(m.Users, 1.05)
 	g.kinds = newShares(len(jobKinds), func(i int) float64 { return jobKinds[i].weight })

@@ -14,6 +14,7 @@ type Mix struct {
 	Hosts int           // how many hosts tell of them
 	Users int
 	Fresh float64 // share of runs that have a new command line, 0 to 1
+	Jobs  int     // the number of the last job before
 }
 
 // Cluster is the mix of the documentation: a year of four hosts and 300 users
@@ -23,5 +24,13 @@ func Cluster(runs int, seed uint64) Mix {
 	return Mix{Seed: seed, Runs: runs, Start: end.AddDate(-1, 0, 0), Span: 365 * 24 * time.Hour, Hosts: 4, Users: 300, Fresh: 0.15}
 }
 
+// Next is a history that goes on where m ends, as densely, and of other luck.
+func (m Mix) Next(runs int) Mix {
+	m.Start, m.Jobs = m.End(), m.Jobs+m.Runs // each has a run at least
+	m.Span = time.Duration(float64(m.Span) / float64(m.Runs) * float64(runs))
+	m.Runs, m.Seed = runs, m.Seed+1
+	return m
+}
+
 // End is the time by which all runs have begun.
-func (m *Mix) End() time.Time { return m.Start.Add(m.Span) }
+func (m Mix) End() time.Time { return m.Start.Add(m.Span) }
