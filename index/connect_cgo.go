@@ -47,9 +47,12 @@ func explain(path string, err error) error {
 	if !errors.As(err, &se) {
 		return fmt.Errorf("index %s: %w", path, err)
 	}
+	if se.ExtendedCode == sqlite3.ErrIoErrShortRead { // it ends in the midst of a page
+		se.Code = sqlite3.ErrCorrupt
+	}
 	switch se.Code {
 	case sqlite3.ErrNotADB, sqlite3.ErrCorrupt:
-		return fmt.Errorf("index %s: %w (%w): move it away, procmond then begins a new one", path, ErrDamaged, err)
+		return fmt.Errorf("index %s: %w (%w)", path, ErrDamaged, err)
 	case sqlite3.ErrFull:
 		return fmt.Errorf("index %s: no space left on its file system, or a quota is reached: %w", path, err)
 	case sqlite3.ErrBusy:

@@ -2,11 +2,10 @@ package index
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/url"
 
 	"procmon"
@@ -48,12 +47,11 @@ func OpenImporter(ctx context.Context, path string) (*Importer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{opts: Options{Path: path}, lock: noLock{}, db: openDB(dsn, true),
-		stmts: make(map[string]*sql.Stmt), prepared: make(map[string]driver.Stmt), cache: newCache()}
+	w := &Writer{opts: Options{Path: path, Logger: slog.New(slog.DiscardHandler)}, lock: noLock{}}
+	w.use(dsn)
 	w.cache.live = make(map[liveKey]liveState) // it has no runs to go on with
-	w.db.SetMaxOpenConns(1)
 	if err := w.join(ctx); err != nil {
-		return nil, errors.Join(explain(path, err), w.db.Close())
+		return nil, errors.Join(explainReading(path, err), w.release())
 	}
 	return &Importer{w}, nil
 }

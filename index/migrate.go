@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/url"
 )
 
@@ -74,9 +75,9 @@ func (s schemaState) checkForReader(newest int) error {
 	return nil
 }
 
-// inspect says whether the file can be ours, by a connection that sets nothing
+// inspect says whether the file can be ours and is sound, by a connection that sets nothing
 // in it: another program's database is not to be changed.
-func inspect(ctx context.Context, path string) error {
+func inspect(ctx context.Context, path string, log *slog.Logger) error {
 	dsn, err := fileURI(path, url.Values{"mode": {"rw"}, "_busy_timeout": {"5000"}})
 	if err != nil {
 		return err
@@ -89,6 +90,9 @@ func inspect(ctx context.Context, path string) error {
 	state, err := readState(ctx, db)
 	if err == nil {
 		err = state.check(len(steps))
+	}
+	if err == nil && state.tables > 0 {
+		err = sound(ctx, db, log)
 	}
 	return errors.Join(err, db.Close())
 }

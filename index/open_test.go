@@ -44,7 +44,7 @@ func TestOpenErrors(t *testing.T) {
 		{"no directory", "no/a.db", nil, fs.ErrNotExist, ErrNone, "make the directory", "is the path right"},
 		{"a directory", "a.db", func(t *testing.T, p string) { os.Mkdir(p, 0o755) }, ErrForeign, ErrForeign, "no regular file", "no regular file"},
 		{"an empty file", "a.db", text(""), nil, ErrNone, "", "fills it at its first start"},
-		{"text", "a.db", text(strings.Repeat("no database ", 100)), ErrDamaged, ErrDamaged, "move it away", "move it away"},
+		{"text", "a.db", text(strings.Repeat("no database ", 100)), ErrDamaged, ErrDamaged, "move it away", "restart procmond"},
 		{"another program's", "a.db", sqlite("CREATE TABLE x (y)"), ErrForeign, ErrForeign, "another program", "another program"},
 		{"another program's, with a version", "a.db", sqlite("CREATE TABLE x (y); PRAGMA user_version = 1"), ErrForeign, ErrForeign, "another program", "another program"},
 		{"newer", "a.db", sqlite("CREATE TABLE x (y); PRAGMA application_id = 0x70726d6e; PRAGMA user_version = 999"), ErrNewer, ErrNewer, "its schema is 999", "its schema is 999"},

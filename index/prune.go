@@ -204,7 +204,7 @@ func (w *Writer) vacuum(ctx context.Context) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.stmts == nil {
+	if w.conn == nil {
 		return nil
 	}
 	_, err = w.conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA wal_checkpoint(PASSIVE)")

@@ -55,7 +55,7 @@ func OpenReader(ctx context.Context, path string) (*Reader, error) {
 	r := &Reader{db: openDB(dsn, false), path: path}
 	r.db.SetMaxOpenConns(4)
 	if err := r.check(ctx); err != nil {
-		return nil, errors.Join(explain(path, err), r.db.Close())
+		return nil, errors.Join(explainReading(path, err), r.db.Close())
 	}
 	return r, nil
 }
@@ -82,7 +82,7 @@ func (r *Reader) check(ctx context.Context) error {
 func (r *Reader) Info(ctx context.Context) (Info, error) {
 	info := Info{Path: r.path}
 	if err := r.info(ctx, &info); err != nil {
-		return Info{}, explain(r.path, err)
+		return Info{}, explainReading(r.path, err)
 	}
 	return info, nil
 }
@@ -119,6 +119,14 @@ func (r *Reader) info(ctx context.Context, info *Info) error {
 		info.Hosts = append(info.Hosts, h)
 	}
 	return rows.Err()
+}
+
+// explainReading is explain for those who cannot set a damaged file aside.
+func explainReading(path string, err error) error {
+	if err = explain(path, err); errors.Is(err, ErrDamaged) {
+		return fmt.Errorf("%w: restart procmond, it sets a damaged index aside and begins a new one", err)
+	}
+	return err
 }
 
 // readable turns the usual reasons why a file cannot be read into errors that

@@ -23,9 +23,27 @@ func (w *Writer) do(ctx context.Context, work func(*txn) error) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.stmts == nil {
+	if w.closed {
 		return errors.New("index: the writer is closed")
 	}
+	if w.conn == nil { // it was damaged, and no new one could be begun then
+		if err := w.begin(context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
+	}
+	err := w.attempt(work)
+	if !errors.Is(err, ErrDamaged) || !w.keeps {
+		return err
+	}
+	_ = w.release() // whatever that says of a damaged file
+	if err := w.renew(context.WithoutCancel(ctx), err); err != nil {
+		return err
+	}
+	return w.attempt(work)
+}
+
+// attempt performs work in a transaction of its own.
+func (w *Writer) attempt(work func(*txn) error) error {
 	t := &txn{w: w, usage: make(map[usageKey]*sums), recharge: make(map[int64]map[int64]bool)}
 	if err := t.perform(work); err != nil {
 		// What the caches learned from this transaction never came to be.

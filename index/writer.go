@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"os"
 	"sync"
 	"time"
 
@@ -31,14 +32,17 @@ type Options struct {
 // Writer writes an index. One goroutine calls Write; the other methods may be
 // called by others at the same time, and then wait for one another.
 type Writer struct {
-	opts Options
-	db   *sql.DB
-	lock io.Closer // held against other writers
+	opts  Options
+	lock  io.Closer // held against other writers
+	keeps bool      // this is the one writer, which may begin the file anew
+	known bool      // a writer has held the lock of this path before
 
-	mu    sync.Mutex // guards what follows and orders transactions
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt // of conn, by their text: those of many rows
-	cache cache
+	mu     sync.Mutex // guards what follows and orders transactions
+	closed bool
+	db     *sql.DB
+	conn   *sql.Conn            // nil: the file could not be begun anew yet
+	stmts  map[string]*sql.Stmt // of conn, by their text: those of many rows
+	cache  cache
 	// prepared are conn's other statements, and args and row the room for
 	// what goes into them and comes from them.
 	prepared map[string]driver.Stmt
@@ -70,11 +74,44 @@ func Open(ctx context.Context, opts Options) (*Writer, error) {
 	if err := prepareFile(opts.Path); err != nil {
 		return nil, err
 	}
-	lock, err := lockFile(opts.Path + ".lock")
-	if err != nil {
+	w := &Writer{opts: opts, keeps: true}
+	_, err := os.Lstat(opts.Path + ".lock")
+	w.known = err == nil
+	if w.lock, err = lockFile(opts.Path + ".lock"); err != nil {
 		return nil, fmt.Errorf("index %s: %w", opts.Path, err)
 	}
-	dsn, err := fileURI(opts.Path, url.Values{
+	if err := w.begin(ctx); err != nil {
+		if !w.known { // it was no index before, and is none now
+			err = errors.Join(err, os.Remove(opts.Path+".lock"))
+		}
+		return nil, errors.Join(err, w.lock.Close())
+	}
+	w.known = true
+	return w, nil
+}
+
+// begin opens the file. A damaged one is set aside for a new one.
+func (w *Writer) begin(ctx context.Context) error {
+	err := w.connect(ctx)
+	if !errors.Is(err, ErrDamaged) {
+		return err
+	}
+	return w.renew(ctx, err)
+}
+
+// renew sets a damaged file aside and begins a new one.
+func (w *Writer) renew(ctx context.Context, damage error) error {
+	if err := w.setAside(damage); err != nil {
+		return err
+	}
+	if err := prepareFile(w.opts.Path); err != nil {
+		return err
+	}
+	return w.connect(ctx)
+}
+
+func (w *Writer) connect(ctx context.Context) error {
+	dsn, err := fileURI(w.opts.Path, url.Values{
 		"_journal_mode": {"WAL"},
 		"_synchronous":  {"NORMAL"},
 		"_busy_timeout": {"5000"},
@@ -83,18 +120,25 @@ func Open(ctx context.Context, opts Options) (*Writer, error) {
 		"_cache_size":   {"-4000"},
 	})
 	if err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return err
 	}
-	w := &Writer{opts: opts, lock: lock, db: openDB(dsn, true), stmts: make(map[string]*sql.Stmt), prepared: make(map[string]driver.Stmt), cache: newCache()}
-	w.db.SetMaxOpenConns(1)
+	w.use(dsn)
 	if err := w.start(ctx); err != nil {
-		return nil, errors.Join(explain(opts.Path, err), w.db.Close(), lock.Close())
+		return errors.Join(explain(w.opts.Path, err), w.release())
 	}
-	return w, nil
+	return nil
+}
+
+// use takes up a file with nothing known of it.
+func (w *Writer) use(dsn string) {
+	w.db = openDB(dsn, true)
+	w.db.SetMaxOpenConns(1)
+	w.stmts, w.prepared = make(map[string]*sql.Stmt), make(map[string]driver.Stmt)
+	w.cache, w.version = newCache(), 0
 }
 
 func (w *Writer) start(ctx context.Context) error {
-	if err := inspect(ctx, w.opts.Path); err != nil {
+	if err := inspect(ctx, w.opts.Path, w.opts.Logger); err != nil {
 		return err
 	}
 	if err := protect(w.opts.Path, w.opts.Group, w.opts.Logger); err != nil {
@@ -123,9 +167,15 @@ func (w *Writer) start(ctx context.Context) error {
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.stmts == nil {
+	if w.closed {
 		return nil
 	}
+	w.closed = true
+	return errors.Join(w.release(), w.lock.Close())
+}
+
+// release gives back the connection and all that hangs on it.
+func (w *Writer) release() error {
 	var errs []error
 	for _, s := range w.stmts {
 		errs = append(errs, s.Close())
@@ -134,7 +184,15 @@ func (w *Writer) Close() error {
 		errs = append(errs, s.Close())
 	}
 	w.stmts, w.prepared = nil, nil
-	return errors.Join(append(errs, w.conn.Close(), w.db.Close(), w.lock.Close())...)
+	if w.conn != nil {
+		errs = append(errs, w.conn.Close())
+		w.conn = nil
+	}
+	if w.db != nil {
+		errs = append(errs, w.db.Close())
+		w.db = nil
+	}
+	return errors.Join(errs...)
 }
 
 // Heartbeat notes that a writer for this host ran at t.
@@ -146,16 +204,14 @@ func (w *Writer) Heartbeat(ctx context.Context, t time.Time) error {
 // before the first, the newest at which a writer for this host surely ran. The
 // zero time: there was none yet.
 func (w *Writer) LastSeen(ctx context.Context) (time.Time, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	var seen sql.NullInt64
-	err := w.conn.QueryRowContext(ctx, `SELECT ifnull(
-		(SELECT value FROM t_meta WHERE key = ?2 || ?1),
-		(SELECT max(seen) FROM t_host WHERE name = ?1))`, clean(w.opts.Host), metaKnown).Scan(&seen)
-	if err != nil {
-		return time.Time{}, explain(w.opts.Path, err)
-	}
-	return timeOf(seen), nil
+	err := w.do(ctx, func(t *txn) error {
+		_, err := t.get(`SELECT ifnull(
+			(SELECT value FROM t_meta WHERE key = ?2 || ?1),
+			(SELECT max(seen) FROM t_host WHERE name = ?1))`, []any{clean(w.opts.Host), metaKnown}, &seen)
+		return err
+	})
+	return timeOf(seen), err
 }
 
 // Write stores records in one transaction. Its error contract is the package's.
