@@ -46,6 +46,7 @@ type Mapper struct {
 	files   *files
 	dpkg    *dpkg
 	rpm     *rpmdb
+	trees   *treeIndexes
 	cache   *cache
 	readers chan struct{}
 }
@@ -83,7 +84,7 @@ func New(c Config) (*Mapper, error) {
 	c.Logger.Debug("application rules read", "rules", rules.version, "applications", len(rules.entries))
 	return &Mapper{
 		config: c, catalog: rules, files: f, dpkg: newDpkg(f), rpm: newRPMDB(f.root),
-		cache: newCache(c.CacheSize), readers: make(chan struct{}, maxReaders),
+		trees: newTreeIndexes(), cache: newCache(c.CacheSize), readers: make(chan struct{}, maxReaders),
 	}, nil
 }
 

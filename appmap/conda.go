@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -12,22 +11,15 @@ import (
 
 // condaMeta finds the package of a conda environment that lists the file:
 // <env>/conda-meta/<name>-<version>-<build>.json has the paths of its files.
-// Packages whose name is like the file's are read first; the rest only until
-// maxTreeBytes are read.
 func (l *lookup) condaMeta(ctx context.Context, file string) (finding, bool) {
 	for _, root := range prefixes(file) {
 		if hostPrefix(root) {
 			continue
 		}
-		names := l.condaNames(root + "/conda-meta")
-		if len(names) == 0 {
-			continue
-		}
-		f, ok := l.condaPackage(ctx, root, names, pathIn(root, file))
-		if ok {
+		if f, ok := l.condaPackage(ctx, root, pathIn(root, file)); ok {
 			f.root = root
+			return f, true
 		}
-		return f, ok
 	}
 	return finding{}, false
 }
@@ -67,37 +59,71 @@ func parseHistory(data []byte) []string {
 	return slices.Sorted(maps.Keys(there))
 }
 
-func (l *lookup) condaPackage(ctx context.Context, root string, names []string, rel string) (finding, bool) {
-	names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasSuffix(n, ".json") })
-	l.sortByLikeness(names, base(rel))
-	quoted, err := json.Marshal(rel)
-	if err != nil {
-		return finding{}, false
+// condaPackage finds the package that lists rel: among the few that are called
+// like the program, then in the index of all.
+func (l *lookup) condaPackage(ctx context.Context, root, rel string) (finding, bool) {
+	dir := root + "/conda-meta"
+	if f, ok, known := l.listed(dir, rel); known {
+		return f, ok
+	}
+	names := slices.DeleteFunc(l.condaNames(dir), func(n string) bool { return !strings.HasSuffix(n, ".json") })
+	alike := l.sortByLikeness(names, base(rel))
+	if l.files.mounts.remote(dir) {
+		alike = len(names)
 	}
 	read := 0
-	for _, name := range names[:min(len(names), maxTreeOpens)] {
+	for _, name := range names[:min(alike, maxTreeOpens)] {
 		if ctx.Err() != nil || read > maxTreeBytes {
 			return finding{}, false
 		}
-		data, err := l.files.read(root+"/conda-meta", name, maxMetadata)
+		data, err := l.files.read(dir, name, maxMetadata)
 		read += len(data)
-		if err != nil || !bytes.Contains(data, quoted) {
+		if err != nil {
 			continue
 		}
-		p, ok := parseCondaMeta(data, rel)
-		if !ok {
-			continue
+		if r, ok := parseCondaMeta(data, rel); ok {
+			return l.condaFinding(name, r), true
 		}
-		f := finding{name: p.Name, version: p.Version, pkg: strings.TrimSuffix(name, ".json"), evidence: "conda"}
-		f.entry = l.catalog.pkg(p.Name)
-		return f, true
 	}
-	return finding{}, false
+	if alike == len(names) {
+		return finding{}, false
+	}
+	return l.index(ctx, dir, rel, func(x *treeIndex) { l.readConda(ctx, dir, names, x) })
+}
+
+func (l *lookup) condaFinding(file string, r condaRecord) finding {
+	return finding{name: r.Name, version: r.Version, pkg: strings.TrimSuffix(file, ".json"), evidence: "conda", entry: l.catalog.pkg(r.Name)}
+}
+
+// readConda fills the index of a conda-meta.
+func (l *lookup) readConda(ctx context.Context, dir string, names []string, x *treeIndex) {
+	read := 0
+	for _, name := range names[:min(len(names), maxTreeOpens)] {
+		if ctx.Err() != nil || read > maxTreeBytes || x.full() {
+			return
+		}
+		data, err := l.files.read(dir, name, maxMetadata)
+		read += len(data)
+		if err != nil {
+			continue
+		}
+		before, item := len(x.refs), uint32(len(x.items))
+		pkg, version, ok := scanCondaMeta(data, func(file []byte) {
+			if likely(file) && !x.full() {
+				x.add(file, item)
+			}
+		})
+		if !ok || pkg == "" {
+			x.refs = x.refs[:before]
+			continue
+		}
+		x.items = append(x.items, l.condaFinding(name, condaRecord{Name: pkg, Version: version}))
+	}
 }
 
 // sortByLikeness puts the packages first whose names resemble the program's,
-// or its application's in the catalogue.
-func (l *lookup) sortByLikeness(names []string, program string) {
+// or its application's in the catalogue, and says how many those are.
+func (l *lookup) sortByLikeness(names []string, program string) (alike int) {
 	app := ""
 	if m, ok := l.catalog.executable(program); ok && m.entry != nil {
 		app = fold(m.entry.name)
@@ -108,8 +134,10 @@ func (l *lookup) sortByLikeness(names []string, program string) {
 		n := fold(name)
 		switch {
 		case app != "" && strings.HasPrefix(n, app):
+			alike++
 		case len(prog) > 2 && strings.HasPrefix(n, prog[:3]):
 			ranks[name] = 1
+			alike++
 		default:
 			ranks[name] = 2
 		}
@@ -117,22 +145,16 @@ func (l *lookup) sortByLikeness(names []string, program string) {
 	slices.SortFunc(names, func(a, b string) int {
 		return cmp.Or(cmp.Compare(ranks[a], ranks[b]), cmp.Compare(a, b))
 	})
+	return alike
 }
 
 // condaRecord is what a conda-meta file says of its package.
-type condaRecord struct {
-	Name    string   `json:"name"`
-	Version string   `json:"version"`
-	Files   []string `json:"files"`
-}
+type condaRecord struct{ Name, Version string }
 
 // parseCondaMeta reads one file of conda-meta; ok is false unless it lists
 // rel.
-func parseCondaMeta(data []byte, rel string) (condaRecord, bool) {
-	var r condaRecord
-	if json.Unmarshal(data, &r) != nil {
-		return condaRecord{}, false
-	}
-	r.Name, r.Version = cleanWord(r.Name), cleanWord(r.Version)
-	return r, r.Name != "" && slices.Contains(r.Files, rel)
+func parseCondaMeta(data []byte, rel string) (r condaRecord, ok bool) {
+	listed := false
+	r.Name, r.Version, ok = scanCondaMeta(data, func(file []byte) { listed = listed || string(file) == rel })
+	return r, ok && listed && r.Name != ""
 }

@@ -2,13 +2,9 @@ package appmap
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"hash/maphash"
 	"os"
-	"slices"
 	"strings"
-	"time"
 )
 
 // Where dpkg keeps its database, below the root (dpkg(1), FILES).
@@ -36,28 +32,13 @@ type debPackage struct {
 type dpkg struct {
 	files *files
 	busy  chan struct{} // one token: who holds it may use what follows
-	seed  maphash.Seed
-	stamp stamp
-	paths []pathRef // sorted by hash
+	stamp os.FileInfo   // of the status file
+	paths pathIndex
 	pkgs  []debPackage
 }
 
-// stamp tells one state of the status file from another.
-type stamp struct {
-	size int64
-	mod  time.Time
-}
-
-// pathRef is a path's hash and its package. 64 bits of a seeded hash are the
-// key, not the path: users can't aim for a collision, and by chance one in a
-// million files happens once in 10^7 such machines.
-type pathRef struct {
-	hash uint64
-	pkg  uint32
-}
-
 func newDpkg(f *files) *dpkg {
-	return &dpkg{files: f, busy: make(chan struct{}, 1), seed: maphash.MakeSeed()}
+	return &dpkg{files: f, busy: make(chan struct{}, 1), paths: newPathIndex()}
 }
 
 // owner finds the package that lists a file. The first caller reads the
@@ -70,24 +51,22 @@ func (d *dpkg) owner(ctx context.Context, file string) (debPackage, bool) {
 		return debPackage{}, false
 	}
 	d.refresh()
-	h := maphash.String(d.seed, mergedUsr(file))
-	i, ok := slices.BinarySearchFunc(d.paths, h, func(r pathRef, h uint64) int { return cmp.Compare(r.hash, h) })
+	i, ok := d.paths.find(mergedUsr(file))
 	if !ok {
 		return debPackage{}, false
 	}
-	return d.pkgs[d.paths[i].pkg], true
+	return d.pkgs[i], true
 }
 
 // refresh reads the database again if it was changed. A database that can't
 // be read is an empty one.
 func (d *dpkg) refresh() {
-	info, ok := d.files.stat(dpkgDir, dpkgStatus, maxStatus)
-	if !ok {
-		d.stamp, d.paths, d.pkgs = stamp{}, nil, nil
+	now, err := d.files.stat(dpkgDir, dpkgStatus)
+	if err != nil {
+		d.stamp, d.paths.refs, d.pkgs = nil, nil, nil
 		return
 	}
-	now := stampOf(info)
-	if now == d.stamp {
+	if unchanged(now, d.stamp) {
 		return
 	}
 	data, err := d.files.read(dpkgDir, dpkgStatus, maxStatus)
@@ -95,18 +74,15 @@ func (d *dpkg) refresh() {
 		return
 	}
 	d.stamp, d.pkgs = now, parseStatus(data)
-	d.paths = d.paths[:0]
+	d.paths.refs = d.paths.refs[:0]
 	for i := range d.pkgs {
-		if len(d.paths) > maxListPaths {
+		if len(d.paths.refs) > maxListPaths {
 			break
 		}
 		d.addList(uint32(i))
 	}
-	slices.SortFunc(d.paths, func(a, b pathRef) int { return cmp.Compare(a.hash, b.hash) })
-	d.paths = slices.Clip(d.paths)
+	d.paths.sort()
 }
-
-func stampOf(info os.FileInfo) stamp { return stamp{info.Size(), info.ModTime()} }
 
 // addList adds the files of one package. Packages that may be installed for
 // several architectures have theirs in the list's name.
@@ -123,15 +99,8 @@ func (d *dpkg) addList(i uint32) {
 		return
 	}
 	eachListed(data, func(path []byte) {
-		d.paths = append(d.paths, pathRef{maphash.Bytes(d.seed, mergedUsrBytes(path)), i})
+		d.paths.add(mergedUsrBytes(path), i)
 	})
-}
-
-// unlikely are directories whose files nobody runs.
-var unlikely = [][]byte{
-	[]byte("/usr/share/doc/"), []byte("/usr/share/man/"), []byte("/usr/share/locale/"), []byte("/usr/include/"),
-	[]byte("/usr/share/icons/"), []byte("/usr/src/"), []byte("/usr/share/info/"), []byte("/usr/share/zoneinfo/"),
-	[]byte("/usr/share/fonts/"), []byte("/usr/share/texmf"), []byte("/usr/share/texlive/"), []byte("/usr/share/help/"),
 }
 
 // eachListed goes through the paths of a .list file that may be run. A
@@ -146,7 +115,7 @@ func eachListed(data []byte, each func(path []byte)) {
 		if len(data) > len(line) && data[len(line)] == '/' && bytes.HasPrefix(data, line) {
 			continue
 		}
-		if !slices.ContainsFunc(unlikely, func(dir []byte) bool { return bytes.HasPrefix(line, dir) }) {
+		if rel, ok := bytes.CutPrefix(line, []byte("/usr/")); !ok || likely(rel) {
 			each(line)
 		}
 	}

@@ -169,7 +169,7 @@ func TestIntegrationDpkg(t *testing.T) {
 		}
 		compared++
 	}
-	t.Logf("%d programs, %d paths and %d packages in the index", compared, len(d.paths), len(d.pkgs))
+	t.Logf("%d programs, %d paths and %d packages in the index", compared, len(d.paths.refs), len(d.pkgs))
 	if compared == 0 {
 		t.Error("nothing was compared")
 	}

@@ -1,6 +1,7 @@
 package appmap
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -53,6 +54,8 @@ type beneath interface {
 	open(dir, name string, limit int64) (*os.File, error)
 	// openDir gives a directory to list.
 	openDir(dir string) (*os.File, error)
+	// stat tells what dir/name is and opens nothing. name may be ".".
+	stat(dir, name string) (os.FileInfo, error)
 	close() error
 }
 
@@ -69,25 +72,17 @@ func (f *files) read(dir, name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err != nil {
+	var data bytes.Buffer
+	if info, err := file.Stat(); err == nil && info.Size() <= limit {
+		data.Grow(int(info.Size()) + bytes.MinRead)
+	}
+	if _, err := data.ReadFrom(io.LimitReader(file, limit+1)); err != nil {
 		return nil, fmt.Errorf("read %s/%s: %w", dir, name, err)
 	}
-	if int64(len(data)) > limit {
+	if int64(data.Len()) > limit {
 		return nil, fmt.Errorf("%w: %s/%s", errNotPlain, dir, name)
 	}
-	return data, nil
-}
-
-// stat tells one file's identity; ok is false when it can't be opened.
-func (f *files) stat(dir, name string, limit int64) (os.FileInfo, bool) {
-	file, err := f.open(dir, name, limit)
-	if err != nil {
-		return nil, false
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	return info, err == nil
+	return data.Bytes(), nil
 }
 
 // list gives at most limit names of a directory, in no order. Directories of
@@ -137,6 +132,10 @@ func (r rootFiles) open(dir, name string, limit int64) (*os.File, error) {
 
 func (r rootFiles) openDir(dir string) (*os.File, error) {
 	return r.root.OpenFile(relative(dir), os.O_RDONLY|nonblock, 0)
+}
+
+func (r rootFiles) stat(dir, name string) (os.FileInfo, error) {
+	return r.root.Stat(relative(path.Join(dir, name)))
 }
 
 func (r rootFiles) close() error { return r.root.Close() }

@@ -90,4 +90,13 @@ func (k kernelFiles) openDir(dir string) (*os.File, error) {
 	return openat2(k.root, dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, unix.RESOLVE_IN_ROOT)
 }
 
+func (k kernelFiles) stat(dir, name string) (os.FileInfo, error) {
+	place, err := openat2(k.root, dir+"/"+name, unix.O_PATH, unix.RESOLVE_IN_ROOT)
+	if err != nil {
+		return nil, err
+	}
+	defer place.Close()
+	return place.Stat()
+}
+
 func (k kernelFiles) close() error { return k.root.Close() }

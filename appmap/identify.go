@@ -12,7 +12,7 @@ import (
 // first, then the executable itself.
 func (m *Mapper) name(ctx context.Context, s *subject, t *trace) procmon.Application {
 	view := m.files.view()
-	l := &lookup{catalog: m.catalog, files: view, dpkg: m.dpkg, rpm: m.rpm, env: &s.env, foreign: s.foreign, trace: t, replaced: s.deleted}
+	l := &lookup{catalog: m.catalog, files: view, dpkg: m.dpkg, rpm: m.rpm, trees: m.trees, uid: s.uid, env: &s.env, foreign: s.foreign, trace: t, replaced: s.deleted}
 	app := procmon.Application{Kind: procmon.KindUnknown}
 	if s.exe != "" {
 		app = l.program(ctx, s)

@@ -14,6 +14,8 @@ type lookup struct {
 	files   *files
 	dpkg    *dpkg
 	rpm     *rpmdb
+	trees   *treeIndexes
+	uid     uint32 // whose permissions decide what can be read
 	env     *environ
 	foreign bool // of another mount namespace, or no file may be read: paths alone
 	trace   *trace

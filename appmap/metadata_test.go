@@ -98,11 +98,12 @@ func TestBigEnvironment(t *testing.T) {
 	for i := range 500 {
 		files[fmt.Sprintf("%s/conda-meta/pkg%d-1.%d-0.json", env, i, i)] = fmt.Sprintf(`{"name":"pkg%d","version":"1.%d","files":["bin/tool%d"]}`, i, i, i)
 	}
-	m := newMapper(t, Config{Root: rootOf(t, files)})
-	got := m.Identify(context.Background(), &procmon.Process{Exe: env + "/bin/tool321"})
+	root := rootOf(t, files)
+	got := newMapper(t, Config{Root: root}).Identify(context.Background(), &procmon.Process{Exe: env + "/bin/tool321"})
 	if got.Name != "pkg321" || got.Version != "1.321" || got.Evidence != "conda" {
 		t.Errorf("got %+v", got)
 	}
+	m := newMapper(t, Config{Root: root})
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if got := m.Identify(ctx, &procmon.Process{Exe: env + "/bin/tool322"}); got.Name != "" {

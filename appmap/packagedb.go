@@ -67,13 +67,13 @@ func inSystem(file string) bool {
 // Rocky 8) or NDB (SUSE). Empty where there is none, or one that is read.
 func olderRPM(f *files) string {
 	for _, dir := range []string{"/usr/lib/sysimage/rpm", "/var/lib/rpm"} {
-		if _, ok := f.stat(dir, "rpmdb.sqlite", maxProgram); ok {
+		if _, err := f.stat(dir, "rpmdb.sqlite"); err == nil {
 			return ""
 		}
 	}
 	for _, dir := range []string{"/usr/lib/sysimage/rpm", "/var/lib/rpm"} {
 		for _, name := range []string{"Packages.db", "Packages"} {
-			if _, ok := f.stat(dir, name, maxProgram); ok {
+			if _, err := f.stat(dir, name); err == nil {
 				return dir + "/" + name
 			}
 		}

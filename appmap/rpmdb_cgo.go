@@ -29,7 +29,7 @@ type rpmdb struct {
 
 	mu    sync.Mutex // guards what follows
 	db    *sql.DB
-	stamp stamp // of the file that db has open
+	stamp os.FileInfo // of the file that db has open
 }
 
 func newRPMDB(root string) *rpmdb { return &rpmdb{root: root} }
@@ -69,11 +69,11 @@ func (r *rpmdb) open() *sql.DB {
 	if info == nil {
 		return nil
 	}
-	if now := stampOf(info); r.db == nil || now != r.stamp {
+	if r.db == nil || !unchanged(info, r.stamp) {
 		if r.db != nil {
 			r.db.Close()
 		}
-		r.db, r.stamp = connect(name), now
+		r.db, r.stamp = connect(name), info
 	}
 	return r.db
 }

@@ -68,36 +68,69 @@ func relativeTo(dir, file string) (string, bool) {
 	return "", false
 }
 
+// wheelIn finds the distribution of a site that lists rel: the one that is
+// called like it, then in the index of all.
 func (l *lookup) wheelIn(ctx context.Context, site, rel string) (finding, bool) {
+	if f, ok, known := l.listed(site, rel); known {
+		return l.wheelNamed(f, ok)
+	}
+	names, alike := l.distInfos(site, rel)
+	for _, name := range names[:min(alike, maxTreeOpens)] {
+		if record, err := l.files.read(site, name+"/RECORD", maxMetadata); err == nil && recordLists(record, rel) {
+			return l.wheelNamed(wheelDir(site, name), true)
+		}
+	}
+	if alike == len(names) {
+		return finding{}, false
+	}
+	return l.wheelNamed(l.index(ctx, site, rel, func(x *treeIndex) { l.readWheels(ctx, site, names, x) }))
+}
+
+// wheelDir is a distribution whose name and version are not read yet.
+func wheelDir(site, name string) finding {
+	return finding{pkg: name, evidence: "dist-info", root: site}
+}
+
+// wheelNamed reads a distribution's METADATA.
+func (l *lookup) wheelNamed(f finding, ok bool) (finding, bool) {
+	if !ok {
+		return finding{}, false
+	}
+	metadata, err := l.files.read(f.root, f.pkg+"/METADATA", maxMetadata)
+	if err != nil {
+		return finding{}, false
+	}
+	dist, version := parseMetadata(metadata)
+	f.name, f.version, f.pkg, f.entry = dist, pythonUpstream(version), dist+"-"+version, l.catalog.pkg(dist)
+	return f, dist != ""
+}
+
+// readWheels fills the index of a site.
+func (l *lookup) readWheels(ctx context.Context, site string, names []string, x *treeIndex) {
 	read := 0
-	names := l.distInfos(site, rel)
 	for _, name := range names[:min(len(names), maxTreeOpens)] {
-		if ctx.Err() != nil || read > maxTreeBytes {
-			return finding{}, false
+		if ctx.Err() != nil || read > maxTreeBytes || x.full() {
+			return
 		}
 		record, err := l.files.read(site, name+"/RECORD", maxMetadata)
 		read += len(record)
-		if err != nil || !recordLists(record, rel) {
-			continue
-		}
-		metadata, err := l.files.read(site, name+"/METADATA", maxMetadata)
 		if err != nil {
 			continue
 		}
-		dist, version := parseMetadata(metadata)
-		if dist == "" {
-			continue
-		}
-		f := finding{name: dist, version: pythonUpstream(version), pkg: dist + "-" + version, evidence: "dist-info", root: site}
-		f.entry = l.catalog.pkg(dist)
-		return f, true
+		item := uint32(len(x.items))
+		eachRecorded(record, func(file []byte) {
+			if likely(file) && !x.full() {
+				x.add(file, item)
+			}
+		})
+		x.items = append(x.items, wheelDir(site, name))
 	}
-	return finding{}, false
 }
 
-// distInfos lists the metadata directories of a site, likely ones first.
-func (l *lookup) distInfos(site, rel string) []string {
-	names := slices.DeleteFunc(l.files.list(site, maxTreeEntries), func(n string) bool {
+// distInfos lists the metadata directories of a site, those first that are
+// called like the file, and says how many those are.
+func (l *lookup) distInfos(site, rel string) (names []string, alike int) {
+	names = slices.DeleteFunc(l.files.list(site, maxTreeEntries), func(n string) bool {
 		return !strings.HasSuffix(n, ".dist-info")
 	})
 	top, _, _ := strings.Cut(strings.TrimLeft(rel, "./"), "/")
@@ -112,24 +145,34 @@ func (l *lookup) distInfos(site, rel string) []string {
 		return 1
 	}
 	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b)) })
-	return names
+	for alike < len(names) && rank(names[alike]) == 0 {
+		alike++
+	}
+	return names, alike
 }
 
-// recordLists says whether a RECORD (CSV: path, hash, size) lists a path.
+// recordLists says whether a RECORD lists a path.
 func recordLists(record []byte, rel string) bool {
+	found := false
+	eachRecorded(record, func(file []byte) { found = found || string(file) == rel })
+	return found
+}
+
+// eachRecorded goes through the paths of a RECORD (CSV: path, hash, size).
+func eachRecorded(record []byte, each func(file []byte)) {
 	for len(record) > 0 {
 		var line []byte
 		line, record, _ = bytes.Cut(record, []byte("\n"))
-		rest, ok := bytes.CutPrefix(line, []byte(rel))
-		if ok && (len(rest) == 0 || rest[0] == ',' || rest[0] == '\r') {
-			return true
+		if quoted, ok := bytes.CutPrefix(line, []byte{'"'}); ok {
+			line, _, _ = bytes.Cut(quoted, []byte{'"'})
+		} else {
+			line, _, _ = bytes.Cut(line, []byte{','})
+			line = bytes.TrimSuffix(line, []byte{'\r'})
 		}
-		rest, ok = bytes.CutPrefix(line, []byte(`"`+rel+`"`))
-		if ok && (len(rest) == 0 || rest[0] == ',') {
-			return true
+		if len(line) > 0 {
+			each(line)
 		}
 	}
-	return false
 }
 
 // parseMetadata takes Name and Version of a METADATA or PKG-INFO file: the
