@@ -29,6 +29,7 @@ type Config struct {
 const (
 	defaultCache = 4096
 	keepAnswer   = 10 * time.Minute
+	keepUnseen   = 10 * time.Second // without a look at the executable, which may be another one by now
 	keepRefused  = 30 * time.Second // where files were not read for their server's sake
 )
 
@@ -96,34 +97,47 @@ func (m *Mapper) Close() error {
 // Known gives an answer that is remembered. It reads no file.
 func (m *Mapper) Known(p *procmon.Process) (app procmon.Application, ok bool) {
 	s := newSubject(m.catalog, p, m.config.MountNS)
-	return m.cache.get(m.cache.key(s), m.config.Now())
+	now := m.config.Now()
+	v, ok := m.cache.get(m.cache.key(s), now)
+	return v.app, ok && now.Before(v.fresh)
 }
 
 // Identify says which application a process is. When ctx ends while files are
 // read, the answer is what was found by then, and is not remembered.
 func (m *Mapper) Identify(ctx context.Context, p *procmon.Process) procmon.Application {
 	s := newSubject(m.catalog, p, m.config.MountNS)
-	key := m.cache.key(s)
-	now := m.config.Now()
-	if app, ok := m.cache.get(key, now); ok {
-		return app
+	key, now := m.cache.key(s), m.config.Now()
+	old, known := m.cache.get(key, now)
+	if known && now.Before(old.fresh) {
+		return old.app
 	}
 	foreign := s.foreign
 	if m.reader(ctx) {
 		defer func() { <-m.readers }()
+	} else if known {
+		return old.app
 	} else {
 		s.foreign = true
 	}
-	var app procmon.Application
-	m.config.AsUser(p.UID, p.GID, func() { app = m.name(ctx, s, nil) })
-	switch {
-	case ctx.Err() != nil || s.foreign != foreign:
-	case s.refused:
-		m.cache.put(key, app, now.Add(keepRefused))
-	default:
-		m.cache.put(key, app, now.Add(keepAnswer))
+	v := cached{key: key, fresh: now.Add(keepUnseen), until: now.Add(keepAnswer)}
+	m.config.AsUser(p.UID, p.GID, func() {
+		v.of = m.identity(s)
+		if known && v.of.same(old.of) {
+			v.app, v.until = old.app, old.until
+			return
+		}
+		v.app = m.name(ctx, s, nil)
+	})
+	if s.refused {
+		v.until = now.Add(keepRefused)
 	}
-	return app
+	if v.of.unseen() {
+		v.fresh = v.until
+	}
+	if ctx.Err() == nil && s.foreign == foreign {
+		m.cache.put(v)
+	}
+	return v.app
 }
 
 // reader waits for leave to read files.

@@ -12,8 +12,8 @@ import (
 
 // cache keeps the answers that were asked for last.
 type cache struct {
-	size int
-	seed maphash.Seed
+	size  int
+	seeds [2]maphash.Seed
 
 	mu     sync.Mutex // guards what follows
 	recent *list.List // of *cached, the last used first
@@ -27,86 +27,79 @@ type cacheKey [2]uint64
 type cached struct {
 	key   cacheKey
 	app   procmon.Application
+	of    identity
+	fresh time.Time // till then it stands without a look at the files it is of
 	until time.Time
 }
 
 func newCache(size int) *cache {
-	return &cache{size: size, seed: maphash.MakeSeed(), recent: list.New(), byKey: map[cacheKey]*list.Element{}}
+	return &cache{size: size, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, recent: list.New(), byKey: map[cacheKey]*list.Element{}}
 }
 
 // key hashes a subject.
 func (c *cache) key(s *subject) cacheKey {
-	var k cacheKey
-	for i := range k {
-		var h maphash.Hash
-		h.SetSeed(c.seed)
-		h.WriteByte(byte(i))
-		s.hash(&h)
-		k[i] = h.Sum64()
-	}
-	return k
+	var room [2048]byte
+	text := s.text(room[:0])
+	return cacheKey{maphash.Bytes(c.seeds[0], text), maphash.Bytes(c.seeds[1], text)}
 }
 
-// hash writes the parts of a subject so that no two write the same bytes.
-func (s *subject) hash(h *maphash.Hash) {
-	part := func(v string) {
-		h.WriteString(v)
-		h.WriteByte(0)
-	}
-	var uid [4]byte
-	binary.LittleEndian.PutUint32(uid[:], s.uid)
-	h.Write(uid[:])
+// text appends the parts of a subject so that no two have the same bytes.
+func (s *subject) text(b []byte) []byte {
+	part := func(v string) { b = append(append(b, v...), 0) }
+	b = binary.LittleEndian.AppendUint32(b, s.uid)
 	part(s.exe)
 	part(s.tool)
-	h.WriteByte(byte(s.inv.what))
+	b = append(b, byte(s.inv.what))
 	part(s.script)
 	part(s.home)
 	for _, dir := range s.inv.classes {
 		part(dir)
 	}
-	h.WriteByte(1)
+	b = append(b, 1)
 	for i := range s.env.names {
 		part(s.env.names[i])
 		part(s.env.values[i])
 	}
 	if s.foreign {
-		h.WriteByte(2)
+		b = append(b, 2)
 	}
 	if s.deleted {
-		h.WriteByte(3)
+		b = append(b, 3)
 	}
+	return b
 }
 
-func (c *cache) get(k cacheKey, now time.Time) (procmon.Application, bool) {
+// get gives an answer that is not too old, fresh or not.
+func (c *cache) get(k cacheKey, now time.Time) (cached, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.byKey[k]
 	if e == nil {
-		return procmon.Application{}, false
+		return cached{}, false
 	}
 	if v := e.Value.(*cached); now.Before(v.until) {
 		c.recent.MoveToFront(e)
-		return v.app, true
+		return *v, true
 	}
-	c.recent.Remove(e)
-	delete(c.byKey, k)
-	return procmon.Application{}, false
+	c.drop(e)
+	return cached{}, false
 }
 
-func (c *cache) put(k cacheKey, app procmon.Application, until time.Time) {
+func (c *cache) put(v cached) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e := c.byKey[k]; e != nil {
-		c.recent.Remove(e)
-		delete(c.byKey, k)
+	if e := c.byKey[v.key]; e != nil {
+		c.drop(e)
 	}
 	if c.size <= 0 {
 		return
 	}
 	for c.recent.Len() >= c.size {
-		last := c.recent.Back()
-		c.recent.Remove(last)
-		delete(c.byKey, last.Value.(*cached).key)
+		c.drop(c.recent.Back())
 	}
-	c.byKey[k] = c.recent.PushFront(&cached{k, app, until})
+	c.byKey[v.key] = c.recent.PushFront(&v)
+}
+
+func (c *cache) drop(e *list.Element) {
+	delete(c.byKey, c.recent.Remove(e).(*cached).key)
 }

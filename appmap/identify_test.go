@@ -166,7 +166,7 @@ func TestCache(t *testing.T) {
 func TestCacheForgets(t *testing.T) {
 	c := newCache(2)
 	k, now := cacheKey{1, 2}, time.Unix(100, 0)
-	c.put(k, procmon.Application{Name: "X"}, now)
+	c.put(cached{key: k, app: procmon.Application{Name: "X"}, until: now})
 	if _, ok := c.get(k, now.Add(-1)); !ok {
 		t.Error("forgotten too early")
 	}
@@ -174,7 +174,7 @@ func TestCacheForgets(t *testing.T) {
 		t.Error("kept beyond its time")
 	}
 	none := newCache(-1)
-	none.put(k, procmon.Application{}, now)
+	none.put(cached{key: k, until: now})
 	if len(none.byKey) != 0 {
 		t.Error("a cache of no size keeps something")
 	}

@@ -2,7 +2,10 @@ package appmap
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 )
 
 func TestKnownAnswersOnceAsked(t *testing.T) {
@@ -40,5 +43,52 @@ func BenchmarkKnown(b *testing.B) {
 		if _, ok := m.Known(p); !ok {
 			b.Fatal("not known")
 		}
+	}
+}
+
+// TestReplacedProgramIsNamedAgain: an answer stands for the file it was of. It
+// is looked at again after a while, and named again when it is another one.
+func TestReplacedProgramIsNamedAgain(t *testing.T) {
+	const env = "/opt/conda/envs/x"
+	root := rootOf(t, map[string]string{
+		env + "/bin/tool":              "",
+		env + "/conda-meta/t-1-0.json": `{"name":"t","version":"1","files":["bin/tool"]}`,
+	})
+	now := time.Unix(1000, 0)
+	m := newMapper(t, Config{Root: root, Now: func() time.Time { return now }})
+	c := &counting{beneath: m.files.beneath}
+	m.files.beneath = c
+	p := process(env + "/bin/tool")
+	named := func(want string) {
+		t.Helper()
+		if got := m.Identify(context.Background(), p); got.Version != want {
+			t.Errorf("version %q, want %q", got.Version, want)
+		}
+	}
+	named("1")
+	c.opens = 0
+	now = now.Add(keepUnseen)
+	if _, ok := m.Known(p); ok {
+		t.Error("known though nobody looked at the file for long")
+	}
+	named("1")
+	if _, ok := m.Known(p); !ok || c.opens > 0 {
+		t.Errorf("the same file: known %v after %d opens", ok, c.opens)
+	}
+	replace(t, filepath.Join(root, env, "bin/tool"), "new")
+	replace(t, filepath.Join(root, env, "conda-meta/t-1-0.json"), `{"name":"t","version":"2","files":["bin/tool"]}`)
+	named("1") // not looked at yet
+	now = now.Add(keepUnseen)
+	named("2")
+}
+
+// replace puts a new file in an old one's place, as package managers do.
+func replace(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file+".new", []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(file+".new", file); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -86,11 +86,6 @@ func (t *treeIndexes) drop(e *list.Element) {
 // cost is an index's memory, in paths; an empty one has some too.
 func (x *treeIndex) cost() int { return len(x.refs) + 16*len(x.items) + 64 }
 
-// unchanged says whether two looks at one path saw the same file or directory.
-func unchanged(a, b os.FileInfo) bool {
-	return a != nil && b != nil && os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
-}
-
 // listed finds what lists a path of a local directory, in its index. known says
 // that there is one.
 func (l *lookup) listed(dir, path string) (f finding, ok, known bool) {
