@@ -1,15 +1,11 @@
 package appmap
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"procmon"
 )
 
 // both runs a test over each way of opening files.
@@ -99,42 +95,5 @@ func TestAbsoluteLinksStayInTheRoot(t *testing.T) {
 	}
 	if err != nil || string(got) != "hello" {
 		t.Errorf("%q, %v", got, err)
-	}
-}
-
-// TestHostileTrees: metadata that is not what it claims to be names nothing,
-// and costs no time worth mentioning.
-func TestHostileTrees(t *testing.T) {
-	const env = "/home/u/env"
-	root := rootOf(t, map[string]string{
-		"etc/shadow":                     `{"name":"secret","version":"1","files":["bin/tool"]}`,
-		env + "/conda-meta/tool-1.json":  "not JSON, but it has \"bin/tool\"",
-		env + "/conda-meta/deep-1.json":  strings.Repeat("[", 1<<20) + `"bin/tool"`,
-		env + "/conda-meta/odd-1.json":   `{"name":"a/../b\n","version":"1","files":["bin/tool"]}`,
-		env + "/conda-meta/types-1.json": `{"name":1,"files":"bin/tool"}`,
-		"home/u/sp/.spack/spec.json":     `{"spec":{"nodes":"bin/tool"}}`,
-	})
-	huge := filepath.Join(root, env, "conda-meta/huge-1.json")
-	if err := os.WriteFile(huge, nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(huge, 10<<30); err != nil {
-		t.Skip("no sparse files here:", err)
-	}
-	mkfifo(t, filepath.Join(root, env, "conda-meta/fifo-1.json"))
-	if err := os.Symlink("../../../../etc/shadow", filepath.Join(root, env, "conda-meta/tool-2.json")); err != nil {
-		t.Fatal(err)
-	}
-	m := newMapper(t, Config{Root: root})
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	for _, exe := range []string{env + "/bin/tool", "/home/u/sp/bin/tool"} {
-		got := m.Identify(ctx, &procmon.Process{Exe: exe})
-		if got.Name != "" || got.Kind != procmon.KindUnknown {
-			t.Errorf("%s is %+v", exe, got)
-		}
-	}
-	if ctx.Err() != nil {
-		t.Error(ctx.Err())
 	}
 }
