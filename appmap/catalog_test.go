@@ -172,7 +172,7 @@ func TestClass(t *testing.T) {
 
 func TestEnvListsWhatIsRead(t *testing.T) {
 	for name, want := range map[string]bool{
-		"LOADEDMODULES": true, "EBROOTGROMACS": true, "EBVERSIONGROMACS": true, "SINGULARITY_NAME": true,
+		"LOADEDMODULES": true, "_LMFILES_": true, "EBROOTGROMACS": true, "EBVERSIONGROMACS": true, "SINGULARITY_NAME": true,
 		"PATH": false, "SLURM_JOB_ID": false, "LOADEDMODULES2": false,
 	} {
 		if wanted(name) != want {

@@ -118,6 +118,13 @@ func TestModules(t *testing.T) {
 		{"loaded, other version", "/odd/foo/1.3/x", "LOADEDMODULES=foo/1.2", "", "", ""},
 		{"loaded, elsewhere", "/home/u/x", "LOADEDMODULES=foo/1.2 EBROOTFOO=/e/foo/1.2", "", "", ""},
 		{"half a directory", "/odd/myfoo/1.2/x", "LOADEDMODULES=foo/1.2", "", "", ""},
+		{"its file tells the name", "/odd/foo/1.2/x", "LOADEDMODULES=1.2 _LMFILES_=/odd/foo/modulefiles/1.2.lua", "foo", "1.2", "module"},
+		{"its file tells both", "/odd/foo-1.2/x", "LOADEDMODULES=bar _LMFILES_=/a/modulefiles/gcc-12/foo/1.2", "foo", "1.2", "module"},
+		{"its file lies in the tree", "/home/u/foo/1.2/x", "LOADEDMODULES=bar _LMFILES_=/home/u/foo/1.2/modulefiles/bar.lua", "foo", "1.2", "module"},
+		{"its file lies in the tree, with a dash", "/home/u/foo-1.2/b/x", "LOADEDMODULES=bar _LMFILES_=/home/u/foo-1.2/bar", "foo", "1.2", "module"},
+		{"its file lies in another tree", "/home/u/foo/1.2/x", "LOADEDMODULES=bar _LMFILES_=/home/v/foo/1.2/bar", "", "", ""},
+		{"its file tells another version", "/odd/foo/1.3/x", "LOADEDMODULES=1.2 _LMFILES_=/odd/foo/modulefiles/1.2.lua", "", "", ""},
+		{"no files", "/odd/foo/1.2/x", "LOADEDMODULES=: _LMFILES_=::/:/.lua:.lua:1.2", "", "", ""},
 		{"a root that is no tree", "/e/x", "EBROOTX=/ EBROOTY=/e EBROOT=/e", "", "", ""},
 		{"nothing", "/e/x", "", "", "", ""},
 	}

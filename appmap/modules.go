@@ -21,7 +21,8 @@ func (e *environ) get(name string) string {
 // module names a file by a loaded module, and only when the file lies in that
 // module's tree: EBROOT<NAME> gives the tree of an EasyBuild module;
 // LOADEDMODULES gives <name>/<version>, which must stand in the path as it is
-// loaded. The innermost tree wins.
+// loaded, and where it does not tell both, the path of the module's file in
+// _LMFILES_ does. The innermost tree wins.
 func (c *catalog) module(file string, env *environ) (finding, bool) {
 	best := finding{}
 	for i, name := range env.names {
@@ -40,7 +41,7 @@ func (c *catalog) module(file string, env *environ) (finding, bool) {
 			best.version = upstream(dirs[n-1])
 		}
 	}
-	for _, m := range loaded(env) {
+	for _, m := range append(loaded(env), c.moduleFiles(file, env)...) {
 		if f, ok := c.moduleTree(file, m); ok && len(f.root) > len(best.root) {
 			best = f
 		}
@@ -89,13 +90,44 @@ func (c *catalog) moduleTree(file, module string) (finding, bool) {
 }
 
 // loaded lists the loaded modules, at most 256.
-func loaded(env *environ) []string {
-	v := env.get("LOADEDMODULES")
+func loaded(env *environ) []string { return colons(env.get("LOADEDMODULES")) }
+
+func colons(v string) []string {
 	if v == "" {
 		return nil
 	}
 	list := strings.SplitN(v, ":", 257)
 	return list[:min(len(list), 256)]
+}
+
+// moduleFiles tells <name>/<version> of loaded modules by where their files
+// lie: <name>/modulefiles/<version>.lua, or in the module's own tree, which
+// must hold file: <name>/<version>/modulefile.
+func (c *catalog) moduleFiles(file string, env *environ) []string {
+	var found []string
+	for _, path := range colons(env.get("_LMFILES_")) {
+		dirs := strings.Split(strings.Trim(strings.TrimSuffix(path, ".lua"), "/"), "/")
+		i := len(dirs) - 1
+		if i > 1 && upstream(dirs[i]) == "" {
+			if i--; dirs[i] == "modulefiles" {
+				i--
+			}
+			if !below(file, joinDirs(dirs[:i+1])) {
+				continue
+			}
+		}
+		if name, version := splitNameVersion(dirs[i]); name != "" {
+			found = append(found, name+"/"+version)
+			continue
+		}
+		version := dirs[i]
+		for i--; i >= 0 && (c.layout.nameless(dirs[i]) || c.layout.level(dirs[i])); i-- {
+		}
+		if i >= 0 {
+			found = append(found, dirs[i]+"/"+version)
+		}
+	}
+	return found
 }
 
 // below says whether file lies in the tree of root.

@@ -10,7 +10,7 @@ import (
 // Env lists the environment variables that naming reads; a name that ends in
 // * stands for all that begin so. No other variable can change an answer.
 var Env = []string{
-	"LOADEDMODULES", "EBROOT*", "EBVERSION*",
+	"LOADEDMODULES", "_LMFILES_", "EBROOT*", "EBVERSION*",
 	"APPTAINER_CONTAINER", "APPTAINER_NAME", "SINGULARITY_CONTAINER", "SINGULARITY_NAME",
 	"SHIFTER_IMAGE", "ENROOT_ROOTFS", "CH_RUNNING", "container",
 }
