@@ -77,6 +77,9 @@ func (l *lookup) script(ctx context.Context, s *subject) (finding, bool) {
 // the interpreter's environment, else by the catalogue.
 func (l *lookup) module(ctx context.Context, s *subject) (finding, bool) {
 	name := s.inv.value
+	if f, ok := l.recall(name, moduleLists); ok {
+		return l.took(f)
+	}
 	if l.foreign || s.home == "" || hostPrefix(s.home) || !moduleName(name) {
 		return l.pythonModule(name)
 	}
@@ -156,7 +159,7 @@ func (l *lookup) application(f *finding, s *subject, kind procmon.AppKind) procm
 	app := procmon.Application{Name: f.name, Version: f.version, Kind: kind, Package: f.pkg, Evidence: f.evidence}
 	if f.entry != nil {
 		app.Name = f.entry.name
-	} else {
+	} else if f.kind == "" {
 		app.Name = l.catalog.bare(f.name)
 	}
 	if app.Version == "" && f.entry != nil && s.rule.entry == f.entry {

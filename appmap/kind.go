@@ -48,6 +48,9 @@ func (l *lookup) toolKind(tool string) procmon.AppKind {
 
 // system says whether the distribution's package is one of its own tools.
 func (l *lookup) system(f *finding) bool {
+	if f.kind != "" { // its section is not recorded
+		return f.kind == procmon.KindSystem
+	}
 	if f.evidence != "dpkg" && f.evidence != "rpm" {
 		return false
 	}

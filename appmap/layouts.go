@@ -4,6 +4,8 @@ import (
 	"path"
 	"regexp"
 	"strings"
+
+	"procmon"
 )
 
 // finding is what one piece of evidence says of a file.
@@ -17,6 +19,8 @@ type finding struct {
 	root          string // of the tree, "" when unknown
 	weak          bool   // a well-known executable name is better
 	glued         bool   // name and version were one word: a vendor's tree is better
+
+	kind procmon.AppKind // the role that was recorded with it; empty: it was found just now
 }
 
 var (

@@ -20,7 +20,8 @@ type lookup struct {
 	foreign bool // of another mount namespace, or no file may be read: paths alone
 	trace   *trace
 
-	replaced bool // the file at the executable's path is another one by now
+	replaced bool      // the file at the executable's path is another one by now
+	recorded *recorded // an answer of which files were read for; nil: none
 }
 
 // file names one file, executable or script, by the evidence in the order of
@@ -88,6 +89,9 @@ func (l *lookup) metadata(ctx context.Context, file string) (finding, bool) {
 	if f, ok := l.catalog.spackPath(file); ok {
 		return f, true
 	}
+	if f, ok := l.recall(file, listing); ok {
+		return f, true
+	}
 	if l.foreign {
 		return finding{}, false
 	}
@@ -112,6 +116,9 @@ func (l *lookup) tree(ctx context.Context, file string) (finding, bool) {
 	f, ok := l.path(file)
 	if ok && !f.weak && f.entry != nil && f.entry.script == nil && !f.entry.toolchain || ok && f.entry == nil && !f.weak {
 		return f, true
+	}
+	if w, found := l.recall(file, wheels); found {
+		return w, true
 	}
 	if !l.foreign {
 		if w, found := l.wheel(ctx, file); found {
