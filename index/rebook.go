@@ -115,6 +115,7 @@ func (t *txn) reclassify(after, end, recent int64) (done, skipped int64, err err
 		}
 		done += n
 	}
+	t.w.cache.forget() // what it knows of programs is of old
 	return done, int64(len(batch)) - done, t.rebook(after, end, recent)
 }
 

@@ -42,10 +42,10 @@ func (c *Change) Renamed() bool { return c.From != c.To }
 
 // The steps that Progress tells of, in their order.
 const (
-	stepName  = "naming"   // programs
-	stepSum   = "adding"   // days
-	stepStore = "storing"  // programs
-	stepCheck = "checking" // days
+	stepName  = "naming programs"
+	stepSum   = "adding up days"
+	stepStore = "storing programs"
+	stepCheck = "checking days"
 )
 
 // namedAtOnce is how many programs are read, or changed, at a time.

@@ -31,6 +31,7 @@ EXAMPLES:
    procmon-report --by-month --application GROMACS --last 365d --format csv --output gromacs.csv
    procmon-report job 1234
    procmon-report coverage
+   procmon-report unknown --last 90d
 
 EXIT STATUS:
    0  done, also when nothing was found
@@ -57,6 +58,8 @@ func (w *world) app() *cli.App {
 				append([]cli.Flag{&cli.IntFlag{Name: "limit", Usage: "show at most `N` single runs", Value: 200}}, commonFlags()...)),
 			w.command("coverage", "what was seen and what was not, by host", "", coverageDescription, w.coverage,
 				append(rangeFlags(), commonFlags()...)),
+			w.command("unknown", "the programs that have no name yet, and how to name them", "", unknownDescription, w.unknown, unknownFlags()),
+			w.command("reclassify", "name recorded runs again with today's rules", "", reclassifyDescription, w.reclassify, reclassifyFlags()),
 			w.command("import-jobs", "take over what the scheduler's accounting says of jobs", "FILE…", importJobsDescription, w.importJobs, importJobsFlags()),
 			w.command("completion", "print a completion script for a shell", "bash|zsh|fish", completionDescription, w.completion, nil),
 		},

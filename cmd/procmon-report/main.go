@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"procmon/appmap"
 	"procmon/index"
 	"procmon/report"
 )
@@ -85,7 +86,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE): // whoever reads has enough
 		return exitDone
-	case errors.As(err, &usage), errors.As(err, &name), errors.Is(err, report.ErrQuery):
+	case errors.As(err, &usage), errors.As(err, &name), errors.Is(err, report.ErrQuery), errors.Is(err, appmap.ErrCatalog):
 		return exitUsage
 	case errors.Is(err, index.ErrNone), errors.Is(err, index.ErrNewer), errors.Is(err, index.ErrOlder),
 		errors.Is(err, index.ErrForeign), errors.Is(err, fs.ErrPermission):

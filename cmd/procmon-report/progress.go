@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// progress shows how far a file is read, on a terminal and when it takes long.
+// progress shows how far a file is read, or something else is done, on a terminal and when it takes long.
 type progress struct {
 	out   io.Writer // nil: nobody looks
 	name  string
@@ -31,14 +31,24 @@ func (p *progress) begin(name string, size int64) {
 	p.name, p.size, p.read = filepath.Base(name), size, 0
 }
 
+// at shows how far a step is, in whatever it counts.
+func (p *progress) at(step string, done, all int64) {
+	p.name, p.size, p.read = step, all, done
+	p.show()
+}
+
 // Write counts what was read.
 func (p *progress) Write(b []byte) (int, error) {
 	p.read += int64(len(b))
+	p.show()
+	return len(b), nil
+}
+
+func (p *progress) show() {
 	if now := time.Now(); p.out != nil && now.After(p.next) {
 		p.next, p.shown = now.Add(200*time.Millisecond), true
 		fmt.Fprintf(p.out, "\r\x1b[K%s", p.text())
 	}
-	return len(b), nil
 }
 
 // text is what is shown: "sacct.txt [#########>          ]  45 %".
