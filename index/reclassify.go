@@ -66,7 +66,10 @@ func (i *Importer) Reclassify(ctx context.Context, o Reclassify) (Reclassified, 
 	if err == nil && r.result.Changed > 0 && !o.DryRun {
 		err = r.store(ctx)
 	}
-	if err != nil && ctx.Err() == nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		err = ctx.Err() // SQLite has other words for it
+	case err != nil:
 		err = explain(i.w.opts.Path, err)
 	}
 	return r.result, err

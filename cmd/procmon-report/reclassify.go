@@ -114,9 +114,12 @@ func (w *world) renameAll(ctx context.Context, path string, o index.Reclassify) 
 	began := time.Now()
 	done, err = in.Reclassify(ctx, o)
 	p.clear()
+	if err != nil && ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
 	if err != nil && (done.Done > 0 || ctx.Err() != nil) {
-		return done, fmt.Errorf("%w after %s: %d of %d programs that change were stored; what was done stays, and the next call goes on",
-			err, time.Since(began).Round(time.Second), done.Done, done.Changed)
+		return done, fmt.Errorf("%w after %s, with %s changed; they stay, and the next call goes on",
+			err, time.Since(began).Round(time.Second), plural(int(done.Done), "program"))
 	}
 	return done, err
 }
