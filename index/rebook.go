@@ -157,10 +157,10 @@ func column(s *string) any {
 
 // rebook makes history of all that renamed programs had a part in.
 func (t *txn) rebook(after, end, recent int64) error {
-	if _, err := t.exec("DELETE FROM temp.t_key"); err != nil {
+	if err := t.exec("DELETE FROM temp.t_key"); err != nil {
 		return err
 	}
-	if _, err := t.exec(`INSERT INTO temp.t_key SELECT DISTINCT day, user, charge FROM temp.t_part WHERE identity IN
+	if err := t.exec(`INSERT INTO temp.t_key SELECT DISTINCT day, user, charge FROM temp.t_part WHERE identity IN
 		(SELECT identity FROM temp.t_renamed WHERE identity > ? AND identity <= ?) AND day < ?`, after, end, recent); err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ func (t *txn) rebook(after, end, recent int64) error {
 			JOIN temp.t_part p ON p.day = k.day AND p.user = k.user AND p.charge = k.charge
 			JOIN t_identity i ON i.id = p.identity GROUP BY 1, 2, 3, 4`,
 	} {
-		if _, err := t.exec(query); err != nil {
+		if err := t.exec(query); err != nil {
 			return err
 		}
 	}
@@ -205,7 +205,7 @@ func (t *txn) grown(recent int64) ([]int64, error) {
 		return nil, err
 	}
 	for _, day := range days {
-		if _, err := t.exec("DELETE FROM temp.t_key WHERE day = ?", day); err != nil {
+		if err := t.exec("DELETE FROM temp.t_key WHERE day = ?", day); err != nil {
 			return nil, err
 		}
 	}
@@ -214,9 +214,9 @@ func (t *txn) grown(recent int64) ([]int64, error) {
 
 // resumDay makes the history of a day anew from usage, where there is any.
 func (t *txn) resumDay(day int64) error {
-	if _, err := t.exec("DELETE FROM t_history WHERE day = ?1 AND EXISTS (SELECT 1 FROM t_usage WHERE day = ?1)", day); err != nil {
+	if err := t.exec("DELETE FROM t_history WHERE day = ?1 AND EXISTS (SELECT 1 FROM t_usage WHERE day = ?1)", day); err != nil {
 		return err
 	}
-	_, err := t.exec("INSERT INTO t_history (day, user, charge, app, "+sumColumns+") "+historyOf, day)
+	err := t.exec("INSERT INTO t_history (day, user, charge, app, "+sumColumns+") "+historyOf, day)
 	return err
 }
