@@ -113,7 +113,7 @@ func (w *world) options(c *cli.Context) (render.Options, error) {
 			What: "format", Name: format, Known: render.Formats, Near: report.Nearest(format, render.Formats),
 		}
 	}
-	o := render.Options{Format: render.Format(format), Location: w.zoneOf(c)}
+	o := render.Options{Format: render.Format(format), Location: w.zoneOf(c), Made: w.now}
 	if c.String("output") == "-" {
 		o.Width = w.terminal
 		o.Color = w.terminal > 0 && w.getenv("NO_COLOR") == "" && w.getenv("TERM") != "dumb"

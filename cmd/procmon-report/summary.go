@@ -12,7 +12,6 @@ import (
 
 	"procmon/index"
 	"procmon/report"
-	"procmon/report/render"
 )
 
 // defaultDays is the range of a report that was given none.
@@ -33,10 +32,11 @@ func (w *world) summary(c *cli.Context) error {
 			return err
 		}
 		q.RunsFrom, q.UsageFrom = info.RunsFrom, info.UsageFrom
-		t, err := report.Summarize(ctx, tx, q)
+		page, err := summarize(ctx, tx, q, out.options.Format)
 		if err != nil {
 			return err
 		}
+		t := page.Table
 		if !c.IsSet("since") && !c.IsSet("until") && !c.IsSet("last") {
 			t.Notes = slices.Insert(t.Notes, 0, fmt.Sprintf("No range was given: these are the last %d days.", defaultDays))
 		}
@@ -46,7 +46,7 @@ func (w *world) summary(c *cli.Context) error {
 		if len(t.Rows) == 0 {
 			t.Notes = slices.Insert(t.Notes, 0, nothing(&info, &t.Query))
 		}
-		return render.Write(out, t, out.options)
+		return writePage(out, page)
 	})
 }
 

@@ -16,6 +16,8 @@ func Job(w io.Writer, r *report.JobReport, o Options) error {
 		return jobJSON(w, r)
 	case CSV:
 		return jobCSV(w, r)
+	case HTML:
+		return jobPage(w, r, o)
 	}
 	p := newPrinter(w, o)
 	for _, note := range r.Notes {
@@ -208,6 +210,8 @@ func Coverage(w io.Writer, r *report.CoverageReport, o Options) error {
 		})
 	case CSV:
 		return csvRows(w, r.Hosts.Columns, r.Hosts.Rows)
+	case HTML:
+		return coveragePage(w, r, o)
 	}
 	p := newPrinter(w, o)
 	p.printf("%s\n", p.dim(p.span(r.Coverage.From, r.Coverage.To)))

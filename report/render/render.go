@@ -16,10 +16,11 @@ const (
 	Table Format = "table"
 	JSON  Format = "json"
 	CSV   Format = "csv"
+	HTML  Format = "html"
 )
 
 // Formats lists every format.
-var Formats = []string{string(Table), string(JSON), string(CSV)}
+var Formats = []string{string(Table), string(JSON), string(CSV), string(HTML)}
 
 // Options say how to show. The zero value shows all columns without colour,
 // times in UTC.
@@ -27,7 +28,9 @@ type Options struct {
 	Format   Format         // empty: Table
 	Width    int            // of the terminal in columns, 0: no limit; of Table only
 	Color    bool           // bold and dim text by ANSI sequences; of Table only
-	Location *time.Location // of the times in Table, nil: UTC; JSON and CSV have UTC
+	Location *time.Location // of the times in Table and HTML, nil: UTC; JSON and CSV have UTC
+	Made     time.Time      // when an HTML page was made; zero: it doesn't say
+	Site     *Site          // of an HTML page that a server shows; nil: a file
 }
 
 // Write shows a table.
@@ -37,6 +40,8 @@ func Write(w io.Writer, t *report.Table, o Options) error {
 		return writeJSON(w, t)
 	case CSV:
 		return writeCSV(w, t)
+	case HTML:
+		return Page(w, &report.Page{Table: t}, o)
 	case Table, "":
 		p := newPrinter(w, o)
 		p.summary(t)

@@ -56,6 +56,12 @@ func (p *printer) summary(t *report.Table) {
 		p.grid(t, len(t.Query.By) > 0 && t.RowCount > 1)
 		p.printf("\n")
 	}
+	p.notes(t)
+	p.noRoom()
+}
+
+// notes says what one must know to trust a table.
+func (p *printer) notes(t *report.Table) {
 	if n := t.RowCount - len(t.Rows); n > 0 {
 		p.paragraph(fmt.Sprintf("%d of %d rows shown; --limit 0 shows all. The total is of all.", len(t.Rows), t.RowCount))
 	}
@@ -69,7 +75,6 @@ func (p *printer) summary(t *report.Table) {
 		p.paragraph("Without a known application: " + part(&t.Unnamed) + "; --by-executable --kind unknown lists them.")
 	}
 	p.coverage(&t.Coverage, "")
-	p.noRoom()
 }
 
 func part(share *report.Part) string {
