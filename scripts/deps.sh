@@ -2,8 +2,8 @@
 # Installs what a make target needs and the machine lacks, with apt-get or dnf,
 # and says what and why before it does.
 #
-#   deps.sh NAME…     gcc slurm rsyslog logrotate python3 shellcheck clang slurmdbd; "test"
-#                     stands for the first five
+#   deps.sh NAME…     gcc slurm rsyslog logrotate python3 chromium shellcheck clang slurmdbd;
+#                     "test" stands for the first six
 #
 # Exit status: 0 everything is there; 1 something that can't be done without
 # (gcc) is missing; 3 only what can be done without is.
@@ -37,6 +37,7 @@ why() {
     rsyslog) echo "the tests send log lines through a real rsyslogd" ;;
     logrotate) echo "the tests rotate a log under load" ;;
     python3) echo "users' programs in the demo and the tests" ;;
+    chromium) echo "the tests open the reports' pages in a browser" ;;
     shellcheck) echo "make lint checks the shell scripts" ;;
     clang) echo "the eBPF programs are made with it, and with libbpf's headers" ;;
     esac
@@ -116,7 +117,7 @@ STATUS=0
 LOG=$(mktemp)
 trap 'rm -f "$LOG"' EXIT
 
-[ "${1:-}" = test ] && set -- gcc slurm rsyslog logrotate python3
+[ "${1:-}" = test ] && set -- gcc slurm rsyslog logrotate python3 chromium
 check_go
 for name in "$@"; do
     missing "$name" || continue
