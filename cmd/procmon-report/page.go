@@ -2,12 +2,39 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
+	"procmon/index"
 	"procmon/report"
 	"procmon/report/render"
 )
 
-// summarize asks for a table, and for charts where the format has them.
+// ask answers a query, with notes on what its reader may not expect: ranged says
+// whether the range was chosen. There are charts where the format has them.
+func ask(ctx context.Context, db report.Querier, r *index.Reader, q report.Query, ranged bool, o render.Options) (*report.Page, error) {
+	info, err := r.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q.RunsFrom, q.UsageFrom = info.RunsFrom, info.UsageFrom
+	page, err := summarize(ctx, db, q, o.Format)
+	if err != nil {
+		return nil, err
+	}
+	t := page.Table
+	if !ranged {
+		t.Notes = slices.Insert(t.Notes, 0, fmt.Sprintf("No range was given: these are the last %d days.", defaultDays))
+	}
+	if since := t.Query.Since; len(t.Rows) > 0 && since.Before(lastDays(info.First, 1)) {
+		t.Notes = append(t.Notes, "The first run in the index began "+info.First.In(o.Location).Format("2006-01-02 15:04 MST")+".")
+	}
+	if len(t.Rows) == 0 {
+		t.Notes = slices.Insert(t.Notes, 0, nothing(&info, &t.Query))
+	}
+	return page, nil
+}
+
 func summarize(ctx context.Context, db report.Querier, q report.Query, format render.Format) (*report.Page, error) {
 	if format == render.HTML {
 		return report.SummarizePage(ctx, db, q)

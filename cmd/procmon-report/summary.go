@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -27,24 +26,10 @@ func (w *world) summary(c *cli.Context) error {
 		return err
 	}
 	return w.answer(c, func(ctx context.Context, tx *sql.Tx, r *index.Reader, out *output) error {
-		info, err := r.Info(ctx)
+		ranged := c.IsSet("since") || c.IsSet("until") || c.IsSet("last")
+		page, err := ask(ctx, tx, r, q, ranged, out.options)
 		if err != nil {
 			return err
-		}
-		q.RunsFrom, q.UsageFrom = info.RunsFrom, info.UsageFrom
-		page, err := summarize(ctx, tx, q, out.options.Format)
-		if err != nil {
-			return err
-		}
-		t := page.Table
-		if !c.IsSet("since") && !c.IsSet("until") && !c.IsSet("last") {
-			t.Notes = slices.Insert(t.Notes, 0, fmt.Sprintf("No range was given: these are the last %d days.", defaultDays))
-		}
-		if since := t.Query.Since; len(t.Rows) > 0 && since.Before(lastDays(info.First, 1)) {
-			t.Notes = append(t.Notes, "The first run in the index began "+info.First.In(w.zoneOf(c)).Format("2006-01-02 15:04 MST")+".")
-		}
-		if len(t.Rows) == 0 {
-			t.Notes = slices.Insert(t.Notes, 0, nothing(&info, &t.Query))
 		}
 		return writePage(out, page)
 	})
@@ -97,26 +82,33 @@ func valuesOf(c *cli.Context, name string) []string {
 
 // span is the range that the flags ask for.
 func (w *world) span(c *cli.Context) (since, until time.Time, err error) {
-	if c.IsSet("last") && (c.IsSet("since") || c.IsSet("until")) {
+	return span(clock{w.now, w.zoneOf(c)}, func(name string) (string, bool) { return c.String(name), c.IsSet(name) })
+}
+
+// span is the range that since, until and last ask for, where they are given.
+func span(clock clock, get func(name string) (value string, given bool)) (since, until time.Time, err error) {
+	from, hasSince := get("since")
+	to, hasUntil := get("until")
+	last, hasLast := get("last")
+	if hasLast && (hasSince || hasUntil) {
 		return since, until, usagef("--last and --since or --until exclude each other")
 	}
-	clock := clock{w.now, w.zoneOf(c)}
-	if c.IsSet("until") {
-		if until, err = clock.moment(c.String("until")); err != nil {
+	if hasUntil {
+		if until, err = clock.moment(to); err != nil {
 			return since, until, usagef("--until: %w", err)
 		}
 	}
 	switch {
-	case c.IsSet("since"):
-		if since, err = clock.moment(c.String("since")); err != nil {
+	case hasSince:
+		if since, err = clock.moment(from); err != nil {
 			return since, until, usagef("--since: %w", err)
 		}
-	case c.IsSet("last"):
-		if since, err = lastSpan(w.now, c.String("last")); err != nil {
+	case hasLast:
+		if since, err = lastSpan(clock.now, last); err != nil {
 			return since, until, usagef("--last: %w", err)
 		}
-	case !c.IsSet("until"):
-		since = lastDays(w.now, defaultDays)
+	case !hasUntil:
+		since = lastDays(clock.now, defaultDays)
 	}
 	return since, until, nil
 }

@@ -79,7 +79,7 @@ func (d *drawing) rows(c *report.Chart) {
 		w := b.CPUSeconds * scale
 		d.Bars = append(d.Bars, box{at(labelWidth), at(y + 3), at(w), at(barPitch - 6), class, barLabel(b) + ": " + seconds(b.CPUSeconds)})
 		d.Texts = append(d.Texts,
-			label{at(labelWidth - 6), at(y + 15), "end", cut(barLabel(b), 26)},
+			label{at(labelWidth - 6), at(y + 15), "end", cut(barLabel(b), 24)},
 			label{at(labelWidth + w + 5), at(y + 15), "start", seconds(b.CPUSeconds)})
 	}
 	d.Width, d.Height = int(chartWidth), int(float64(len(bars))*barPitch)
