@@ -30,6 +30,8 @@ EXAMPLES:
    procmon-report --by-version --job 1234
    procmon-report --by-month --application GROMACS --last 365d --format csv --output gromacs.csv
    procmon-report job 1234
+   procmon-report --mine --last 7d
+   procmon-report --by-application --format html --output applications.html
    procmon-report coverage
    procmon-report unknown --last 90d
 
@@ -51,11 +53,11 @@ func (w *world) app() *cli.App {
 		ExitErrHandler:  func(*cli.Context, error) {}, // run says it
 		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
 		HideHelpCommand: true,
-		Flags:           append(summaryFlags(), commonFlags()...),
+		Flags:           append(append(summaryFlags(), mineFlags()...), commonFlags()...),
 		Action:          w.summary,
 		Commands: []*cli.Command{
 			w.command("job", "one job: what it ran, and what that cost", "ID", jobDescription, w.job,
-				append([]cli.Flag{&cli.IntFlag{Name: "limit", Usage: "show at most `N` single runs", Value: 200}}, commonFlags()...)),
+				append(append([]cli.Flag{&cli.IntFlag{Name: "limit", Usage: "show at most `N` single runs", Value: 200}}, mineFlags()...), commonFlags()...)),
 			w.command("coverage", "what was seen and what was not, by host", "", coverageDescription, w.coverage,
 				append(rangeFlags(), commonFlags()...)),
 			w.command("unknown", "the programs that have no name yet, and how to name them", "", unknownDescription, w.unknown, unknownFlags()),

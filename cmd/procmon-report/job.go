@@ -11,6 +11,7 @@ import (
 
 	"procmon/index"
 	"procmon/report"
+	"procmon/report/mine"
 	"procmon/report/render"
 )
 
@@ -36,6 +37,9 @@ func (w *world) job(c *cli.Context) error {
 		return usagef("--limit %d is below 0", limit)
 	case limit > mostRuns, limit == 0:
 		limit = mostRuns
+	}
+	if c.Bool("mine") {
+		return w.mine(c, &mine.Question{Job: c.Args().First(), Runs: limit}, true)
 	}
 	return w.answer(c, func(ctx context.Context, tx *sql.Tx, r *index.Reader, out *output) error {
 		found, err := report.FindJob(ctx, tx, c.Args().First(), limit, w.now)

@@ -89,7 +89,7 @@ func exitCode(err error) int {
 	case errors.As(err, &usage), errors.As(err, &name), errors.Is(err, report.ErrQuery), errors.Is(err, appmap.ErrCatalog):
 		return exitUsage
 	case errors.Is(err, index.ErrNone), errors.Is(err, index.ErrNewer), errors.Is(err, index.ErrOlder),
-		errors.Is(err, index.ErrForeign), errors.Is(err, fs.ErrPermission):
+		errors.Is(err, index.ErrForeign), errors.Is(err, fs.ErrPermission), errors.Is(err, errNoDaemon):
 		return exitImpossible
 	}
 	return exitFailed

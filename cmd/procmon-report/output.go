@@ -42,12 +42,15 @@ func (w *world) answer(c *cli.Context, f func(context.Context, *sql.Tx, *index.R
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // nothing was written
+	return w.deliver(c, options, func(out *output) error { return f(c.Context, tx, r, out) })
+}
+
+// deliver lets f write to where the flags say.
+func (w *world) deliver(c *cli.Context, options render.Options, f func(*output) error) error {
 	if path := c.String("output"); path != "-" {
-		return toFile(path, func(file io.Writer) error {
-			return f(c.Context, tx, r, &output{file, options})
-		})
+		return toFile(path, func(file io.Writer) error { return f(&output{file, options}) })
 	}
-	return f(c.Context, tx, r, &output{w.out, options})
+	return f(&output{w.out, options})
 }
 
 // hint adds how another index is named.

@@ -11,6 +11,7 @@ import (
 
 	"procmon/index"
 	"procmon/report"
+	"procmon/report/mine"
 )
 
 // defaultDays is the range of a report that was given none.
@@ -25,8 +26,11 @@ func (w *world) summary(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	ranged := c.IsSet("since") || c.IsSet("until") || c.IsSet("last")
+	if c.Bool("mine") {
+		return w.mine(c, &mine.Question{Query: q}, ranged)
+	}
 	return w.answer(c, func(ctx context.Context, tx *sql.Tx, r *index.Reader, out *output) error {
-		ranged := c.IsSet("since") || c.IsSet("until") || c.IsSet("last")
 		page, err := ask(ctx, tx, r, q, ranged, out.options)
 		if err != nil {
 			return err

@@ -26,7 +26,10 @@ func (d *parts) serve(ctx context.Context, c *collector.Collector) {
 	var servers []*http.Server
 	start := func(l net.Listener, h http.Handler) {
 		// Short of everything: whoever can connect must not be able to hold much.
-		s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 15 * time.Second, MaxHeaderBytes: 8 << 10}
+		s := &http.Server{
+			Handler: h, ConnContext: withCaller, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+			WriteTimeout: flushTime + 10*time.Second, IdleTimeout: 15 * time.Second, MaxHeaderBytes: 8 << 10,
+		}
 		servers = append(servers, s)
 		go func() { _ = s.Serve(l) }() // ends with Close
 	}
@@ -34,7 +37,7 @@ func (d *parts) serve(ctx context.Context, c *collector.Collector) {
 		if l, err := listenControl(path); err != nil {
 			d.logger.Error("control socket", "error", err)
 		} else {
-			start(l, d.controlHandler(c))
+			start(&callers{Listener: l}, d.controlHandler(c))
 		}
 	}
 	if address := d.settings.MetricsAddress; address != "off" {
@@ -55,8 +58,8 @@ func (d *parts) serve(ctx context.Context, c *collector.Collector) {
 	}
 }
 
-// listenControl makes the socket, for root alone. One that a dead daemon left
-// is replaced.
+// listenControl makes the socket. Everybody may connect: the daemon decides by
+// who asks what. One that a dead daemon left is replaced.
 func listenControl(path string) (net.Listener, error) {
 	if conn, err := net.Dial("unix", path); err == nil {
 		_ = conn.Close()
@@ -69,7 +72,7 @@ func listenControl(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	if err := os.Chmod(path, 0o666); err != nil {
 		_ = l.Close()
 		return nil, err
 	}
@@ -77,7 +80,11 @@ func listenControl(path string) (net.Listener, error) {
 }
 
 func (d *parts) controlHandler(c *collector.Collector) http.Handler {
-	mux := http.NewServeMux()
+	mux, all := http.NewServeMux(), http.NewServeMux()
+	all.Handle("/", masters(mux))
+	if path := d.settings.IndexPath; path != "off" {
+		all.Handle("POST /mine", newDesk(path))
+	}
 	answer := func(w http.ResponseWriter, err error) {
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -113,5 +120,5 @@ func (d *parts) controlHandler(c *collector.Collector) http.Handler {
 		}
 		answer(w, json.NewEncoder(w).Encode(figures))
 	})
-	return mux
+	return all
 }

@@ -98,7 +98,7 @@ func (s *Settings) table() []setting {
 		{"bpf.ring_bytes", "room for what the kernel's programs have seen and procmond has not read, rounded up to a power of two", &s.BPFRingBytes},
 		{"bpf.pin", "directory of a BPF filesystem where the programs stay while no daemon runs, or off", text(&s.BPFPin)},
 		{"metrics.address", "HOST:PORT of a Prometheus endpoint, or off", text(&s.MetricsAddress)},
-		{"control.socket", "socket by which root asks for a flush, figures or a reload, or off", text(&s.ControlSocket)},
+		{"control.socket", "socket by which root asks for a flush, figures or a reload, and users about their own runs, or off", text(&s.ControlSocket)},
 		{"catalog.dir", "the site's own application rules, read before the built-in ones", text(&s.CatalogDir)},
 		{"jobs.dir", "job facts that the scheduler's prolog writes as root", text(&s.JobsDir)},
 		{"jobs.patterns", "the site's own cgroup paths of jobs, each SCHEDULER=REGEXP with (?P<job>...) in it, parted by spaces", &s.JobsPatterns},
