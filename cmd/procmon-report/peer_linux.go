@@ -63,10 +63,10 @@ func socketUser(table io.Reader, local, remote netip.AddrPort) (uid uint32, know
 			continue
 		}
 		a, ok := socketAddress(f[1])
-		if !ok || a != plain(local) {
+		if !ok || a != unmapped(local) {
 			continue
 		}
-		if b, ok := socketAddress(f[2]); !ok || b != plain(remote) {
+		if b, ok := socketAddress(f[2]); !ok || b != unmapped(remote) {
 			continue
 		}
 		n, err := strconv.ParseUint(f[7], 10, 32)
@@ -75,7 +75,7 @@ func socketUser(table io.Reader, local, remote netip.AddrPort) (uid uint32, know
 	return 0, false
 }
 
-func plain(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
+func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 
 // socketAddress reads "0100007F:1F90": the words of an address, each as this
 // machine's number, and the port.
