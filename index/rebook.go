@@ -82,6 +82,7 @@ func (r *reclassifying) check(ctx context.Context) error {
 		wrong, err := r.number(ctx, `SELECT EXISTS (SELECT * FROM (`+historyOf+` EXCEPT `+historyHas+`)) OR
 			EXISTS (SELECT * FROM (`+historyHas+` EXCEPT `+historyOf+`))`, day)
 		r.w.mu.Unlock()
+		err = r.explain(err)
 		if err == nil && wrong != 0 {
 			err = r.w.do(ctx, func(t *txn) error { return t.resumDay(day) })
 		}

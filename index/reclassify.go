@@ -61,16 +61,13 @@ const namedAtOnce = 256
 func (i *Importer) Reclassify(ctx context.Context, o Reclassify) (Reclassified, error) {
 	r := &reclassifying{w: i.w, options: o}
 	i.w.mu.Lock()
-	err := r.plan(ctx)
+	err := r.explain(r.plan(ctx))
 	i.w.mu.Unlock()
 	if err == nil && r.result.Changed > 0 && !o.DryRun {
 		err = r.store(ctx)
 	}
-	switch {
-	case err != nil && ctx.Err() != nil:
+	if err != nil && ctx.Err() != nil {
 		err = ctx.Err() // SQLite has other words for it
-	case err != nil:
-		err = explain(i.w.opts.Path, err)
 	}
 	return r.result, err
 }
@@ -82,6 +79,13 @@ type reclassifying struct {
 	result  Reclassified
 	days    []int64 // that have usage, when the plan was made
 	recent  int64   // from this day on usage may have grown since
+}
+
+func (r *reclassifying) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	return explain(r.w.opts.Path, err)
 }
 
 func (r *reclassifying) tell(step string, done, all int64) {
@@ -207,7 +211,7 @@ func (r *reclassifying) store(ctx context.Context) error {
 	for at := int64(0); ; {
 		end, err := r.next(ctx, at)
 		if err != nil {
-			return err
+			return r.explain(err)
 		}
 		if end == at {
 			break

@@ -29,9 +29,9 @@ time stays, with today's spelling. Give it the rules of the nodes: a name that o
 rule tells which is missing here becomes unknown. --dry-run shows that before.
 
 It works while procmond writes, in short steps; interrupted, what was done stays, and
-the next call goes on. Let procmond read the new rules first (systemctl reload-or-restart
-procmond): one with the old rules goes on to give the old names to new runs. Takes the
-right to write the index.
+the next call goes on. Let procmond read the new rules first (procmond reload): one
+with the old rules goes on to give the old names to new runs. Takes the right to write
+the index.
 
 EXAMPLES:
    procmon-report reclassify --dry-run

@@ -72,7 +72,7 @@ func (p *printer) notes(t *report.Table) {
 		p.paragraph("Left out: " + part(&t.LeftOut) + " of launchers, shells and system programs; --all counts them.")
 	}
 	if t.Unnamed.Runs > 0 {
-		p.paragraph("Without a known application: " + part(&t.Unnamed) + "; --by-executable --kind unknown lists them.")
+		p.paragraph("Without a known application: " + part(&t.Unnamed) + "; procmon-report unknown lists them.")
 	}
 	p.coverage(&t.Coverage, "")
 }
