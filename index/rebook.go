@@ -35,9 +35,9 @@ const fillParts = `
 	WITH u AS MATERIALIZED (
 		SELECT g.user, j.charge, g.identity, ` + together + `
 		FROM t_usage g JOIN t_step s ON s.id = g.step JOIN t_job j ON j.id = s.job
-		WHERE g.day = ?1 GROUP BY 1, 2, 3)
-	INSERT INTO temp.t_part SELECT ?1, u.* FROM u
-	WHERE (user, charge) IN (SELECT user, charge FROM u WHERE identity IN (SELECT identity FROM temp.t_renamed))`
+		WHERE g.day = ?1 GROUP BY 1, 2, 3),
+	k AS MATERIALIZED (SELECT DISTINCT user, charge FROM u WHERE identity IN (SELECT identity FROM temp.t_renamed))
+	INSERT INTO temp.t_part SELECT ?1, u.* FROM u CROSS JOIN k ON k.user = u.user AND k.charge = u.charge`
 
 // historyOf is what the history of a day should be.
 const historyOf = `SELECT g.day, g.user, j.charge, i.app, ` + together + `

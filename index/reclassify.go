@@ -51,6 +51,11 @@ const (
 // namedAtOnce is how many programs are read, or changed, at a time.
 const namedAtOnce = 256
 
+// partsAtOnce is how many sums of renamed programs a transaction takes. Each
+// makes the sums of others that share a day, user and charge too, so that fewer
+// at once cost more in all.
+const partsAtOnce = 8 * pruneStep
+
 // Reclassify names programs again and rebuilds history to agree, in many short
 // transactions between which the Writer writes; after each of them all tables
 // agree. When it ends early, what was done stays, and the next call goes on:
@@ -236,17 +241,17 @@ func (r *reclassifying) store(ctx context.Context) error {
 }
 
 // next is the last program of the next transaction: of those after one, as
-// many as have about pruneStep sums together.
+// many as have about partsAtOnce sums together.
 func (r *reclassifying) next(ctx context.Context, after int64) (int64, error) {
 	r.w.mu.Lock()
 	defer r.w.mu.Unlock()
 	rows, err := r.w.conn.QueryContext(ctx, `SELECT n.identity, (SELECT count(*) FROM temp.t_part p WHERE p.identity = n.identity)
-		FROM temp.t_renamed n WHERE n.identity > ? ORDER BY n.identity LIMIT ?`, after, namedAtOnce)
+		FROM temp.t_renamed n WHERE n.identity > ? ORDER BY n.identity LIMIT ?`, after, 16*namedAtOnce)
 	if err != nil {
 		return 0, err
 	}
 	defer rows.Close()
-	for weight := int64(0); weight < pruneStep && rows.Next(); {
+	for weight := int64(0); weight < partsAtOnce && rows.Next(); {
 		var parts int64
 		if err := rows.Scan(&after, &parts); err != nil {
 			return 0, err
