@@ -9,12 +9,12 @@ PROGRAMS = procmond procmon-report
 
 export GO PREFIX DESTDIR FUZZTIME
 
-.PHONY: generate help build demo test test-slurmdbd lint fmt bench bench-capture fuzz install uninstall
+.PHONY: generate help build demo test test-slurmdbd lint fmt bench bench-capture bench-index fuzz install uninstall
 
 help: ## this text
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 	@echo
-	@echo 'Variables: GO, PREFIX (/usr), DESTDIR, FUZZTIME (20s a fuzz test), BENCHFLAGS (of bench-capture).'
+	@echo 'Variables: GO, PREFIX (/usr), DESTDIR, FUZZTIME (20s a fuzz test), BENCHFLAGS (of bench-capture and bench-index).'
 
 build: ## bin/procmond and bin/procmon-report
 	@scripts/deps.sh gcc
@@ -44,6 +44,10 @@ bench: ## what capture and storage cost on this machine (root)
 
 bench-capture: ## procmond beside auditd, bpftrace and others (root, half an hour)
 	@scripts/bench-capture.sh $(BENCHFLAGS)
+
+bench-index: ## an index of ten million runs, and reports on it (1.6 GB in TMPDIR, ten minutes)
+	@scripts/deps.sh gcc
+	$(GO) run ./internal/benchindex $(BENCHFLAGS)
 
 fuzz: ## every fuzz test for FUZZTIME
 	@scripts/fuzz.sh

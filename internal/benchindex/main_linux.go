@@ -62,13 +62,17 @@ func parseOptions(args []string, out io.Writer) (*options, error) {
 }
 
 func bench(ctx context.Context, o *options, out io.Writer) error {
+	dir, err := os.MkdirTemp("", "procmon-bench-index-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	report := filepath.Join(dir, "procmon-report")
+	if err := build(ctx, report); err != nil {
+		return fmt.Errorf("building procmon-report: %w", err)
+	}
 	path := o.keep
 	if path == "" {
-		dir, err := os.MkdirTemp("", "procmon-bench-index-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
 		path = filepath.Join(dir, "procmon.db")
 	}
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
@@ -76,5 +80,35 @@ func bench(ctx context.Context, o *options, out io.Writer) error {
 			return err
 		}
 	}
-	return steady(ctx, path, o.mix, out)
+	if err := ask(ctx, report, path, o.mix, out); err != nil {
+		return err
+	}
+	// What follows changes it.
+	copied := filepath.Join(dir, "copy.db")
+	size, err := copyFile(path, copied)
+	if err != nil {
+		return err
+	}
+	if err := steady(ctx, copied, o.mix, out); err != nil {
+		return err
+	}
+	later := o.mix.Next(steadyRuns)
+	if err := beside(ctx, report, copied, later, out); err != nil {
+		return err
+	}
+	return prune(ctx, copied, size, later, out)
+}
+
+func copyFile(from, to string) (int64, error) {
+	src, err := os.Open(from)
+	if err != nil {
+		return 0, err
+	}
+	defer src.Close()
+	dst, err := os.Create(to)
+	if err != nil {
+		return 0, err
+	}
+	n, err := io.Copy(dst, src)
+	return n, errors.Join(err, dst.Close())
 }

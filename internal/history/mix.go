@@ -10,7 +10,7 @@ type Mix struct {
 	Seed  uint64
 	Runs  int           // how many runs
 	Start time.Time     // when the first may begin
-	Span  time.Duration // over which time they begin
+	Span  time.Duration // over which time they begin, 200 years at most
 	Hosts int           // how many hosts tell of them
 	Users int
 	Fresh float64 // share of runs that have a new command line, 0 to 1
