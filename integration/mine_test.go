@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -102,19 +103,17 @@ func closedFiles(t *testing.T, d *daemon) {
 }
 
 // dialAs connects as a user: the kernel notes who does.
-func dialAs(socket string, uid uint32) (conn net.Conn, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // for good: the thread ends with the goroutine
-		none := ^uintptr(0)
-		if _, _, e := syscall.RawSyscall(syscall.SYS_SETRESUID, none, uintptr(uid), none); e != 0 {
-			err = e
-			return
-		}
-		conn, err = net.DialTimeout("unix", socket, 5*time.Second)
-	}()
-	<-done
+func dialAs(socket string, uid uint32) (net.Conn, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	none := ^uintptr(0)
+	if _, _, e := syscall.RawSyscall(syscall.SYS_SETRESUID, none, uintptr(uid), none); e != 0 {
+		return nil, e
+	}
+	conn, err := net.DialTimeout("unix", socket, 5*time.Second)
+	if _, _, e := syscall.RawSyscall(syscall.SYS_SETRESUID, none, 0, none); e != 0 { // this thread only
+		panic(e)
+	}
 	return conn, err
 }
 
@@ -124,7 +123,7 @@ func post(socket string, uid uint32, question, body string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	client := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, Dial: func(string, string) (net.Conn, error) { return conn, nil }}}
+	client := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }}}
 	resp, err := client.Post("http://procmond/"+question, "", bytes.NewReader([]byte(body)))
 	if err != nil {
 		return 0, err

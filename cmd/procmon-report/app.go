@@ -64,6 +64,9 @@ func (w *world) app() *cli.App {
 			w.command("reclassify", "name recorded runs again with today's rules", "", reclassifyDescription, w.reclassify, reclassifyFlags()),
 			w.command("import-jobs", "take over what the scheduler's accounting says of jobs", "FILE…", importJobsDescription, w.importJobs, importJobsFlags()),
 			w.command("serve", "the reports as pages, for a browser", "", serveDescription, w.serve, serveFlags()),
+			hidden(w.command("answer", "what procmond starts to answer a user's question", "", "", w.answerUser, []cli.Flag{
+				&cli.StringFlag{Name: "index", Required: true}, &cli.Uint64Flag{Name: "uid", Required: true},
+			})),
 			w.command("completion", "print a completion script for a shell", "bash|zsh|fish", completionDescription, w.completion, nil),
 		},
 	}
@@ -74,6 +77,12 @@ func (w *world) command(name, usage, args, description string, action cli.Action
 		Name: name, Usage: usage, ArgsUsage: args, Description: description, Action: action, Flags: flags,
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
 	}
+}
+
+// hidden is a command that other programs use.
+func hidden(c *cli.Command) *cli.Command {
+	c.Hidden = true
+	return c
 }
 
 // summaryFlags are those of reports by dimensions.

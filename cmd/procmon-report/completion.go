@@ -32,7 +32,7 @@ type word struct{ text, usage string }
 // words lists the flags of the program and of its commands, each once.
 func words(app *cli.App) (flags, commands []word) {
 	all := slices.Clone(app.Flags)
-	for _, c := range app.Commands {
+	for _, c := range app.VisibleCommands() {
 		commands = append(commands, word{c.Name, c.Usage})
 		all = append(all, c.Flags...)
 	}

@@ -41,7 +41,7 @@ func (w *world) summary(c *cli.Context) error {
 
 func (w *world) unknownCommand(c *cli.Context) error {
 	var names []string
-	for _, command := range c.App.Commands {
+	for _, command := range c.App.VisibleCommands() {
 		names = append(names, command.Name)
 	}
 	return &report.UnknownError{What: "command", Name: c.Args().First(), Known: names, Near: report.Nearest(c.Args().First(), names)}

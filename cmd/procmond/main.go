@@ -114,8 +114,6 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer, getenv func(string) (stri
 				}
 				return err
 			})},
-			{Name: "answer", Hidden: true, Usage: "answer a user's question; the daemon starts this itself", Flags: []cli.Flag{&cli.Uint64Flag{Name: "uid", Required: true}},
-				Action: with(func(c *cli.Context, l *loaded) error { return runAnswer(c, l.Settings, stdin, stdout) })},
 			{Name: "flush", Usage: "ask the running daemon to write all that it has seen so far", Action: with(func(c *cli.Context, l *loaded) error {
 				return ask(c.Context, l.Settings, "flush", stdout)
 			})},

@@ -10,14 +10,12 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"time"
 
-	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
-
-	"procmon/report/mine"
 )
 
 // What answering users may cost.
@@ -25,25 +23,28 @@ const (
 	mineTime   = 10 * time.Second // of one question
 	mineAtOnce = 2                // questions of all users together
 	minePause  = 4                // times as long as an answer took its user must wait
-	mineMemory = 128 << 20        // that the answering process tries to stay below
-	mineSpace  = 2 << 30          // address space that it can have, most of which Go and SQLite only reserve
+	mineAsked  = 64 << 10         // bytes of a question
+	mineTold   = 32 << 20         // bytes of an answer
 )
 
 // desk answers users' questions about their own runs. Each is answered by a
-// process of its own, which the collector does not notice: it has the lowest priority, its
-// memory and CPU time are limited, and it is the first to go when memory is short.
+// procmon-report of its own, which the collector does not notice: it has the lowest priority,
+// limits its memory and CPU time, and is the first to go when memory is short.
 type desk struct {
 	index string
-	turns chan struct{} // holds one for each that is being answered
-	paces paces
+	// program is procmon-report, as it lies beside this one; the daemon itself carries no reports.
+	program string
+	turns   chan struct{} // holds one for each that is being answered
+	paces   paces
 	// run answers one question in another process; tests replace it.
 	run func(ctx context.Context, uid uint32, question io.Reader) ([]byte, error)
 }
 
-func newDesk(index string) *desk {
-	d := &desk{index: index, turns: make(chan struct{}, mineAtOnce)}
+func newDesk(index string) (*desk, error) {
+	self, err := os.Executable()
+	d := &desk{index: index, program: filepath.Join(filepath.Dir(self), "procmon-report"), turns: make(chan struct{}, mineAtOnce)}
 	d.run = d.process
-	return d
+	return d, err
 }
 
 func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -56,7 +57,7 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not known who asks", http.StatusForbidden)
 		return
 	}
-	question, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mine.MaxQuestion))
+	question, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mineAsked))
 	if err != nil {
 		http.Error(w, "the question is too long or does not come", http.StatusRequestEntityTooLarge)
 		return
@@ -88,12 +89,12 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // process answers in another process.
 func (d *desk) process(ctx context.Context, uid uint32, question io.Reader) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", "answer", "--config", "/dev/null", "--index-path", d.index, "--uid", strconv.FormatUint(uint64(uid), 10))
-	said := &bounded{most: mine.MaxAnswer}
+	cmd := exec.CommandContext(ctx, d.program, "answer", "--index", d.index, "--uid", strconv.FormatUint(uint64(uid), 10))
+	said := &bounded{most: mineTold}
 	cmd.Stdin, cmd.Stdout, cmd.Env, cmd.Dir = question, said, []string{"GOMAXPROCS=1"}, "/"
 	cmd.WaitDelay = time.Second
 	if err := startLow(cmd); err != nil {
-		return nil, fmt.Errorf("starting an answer: %w", err)
+		return nil, fmt.Errorf("starting an answer (is procmon-report installed beside procmond?): %w", err)
 	}
 	err := cmd.Wait()
 	switch {
@@ -123,19 +124,6 @@ func errIf(do bool, f func() error) error {
 		return nil
 	}
 	return f()
-}
-
-// runAnswer is that process.
-func runAnswer(c *cli.Context, s *Settings, stdin io.Reader, stdout io.Writer) error {
-	limit := func(what int, most uint64) error { return unix.Setrlimit(what, &unix.Rlimit{Cur: most, Max: most}) }
-	err := errors.Join(
-		limit(unix.RLIMIT_CPU, uint64(mineTime/time.Second)), limit(unix.RLIMIT_AS, mineSpace), limit(unix.RLIMIT_CORE, 0), limit(unix.RLIMIT_FSIZE, 0),
-		os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0))
-	if err != nil {
-		return fmt.Errorf("limiting the answer: %w", err)
-	}
-	limitMemory(mineMemory)
-	return mine.Reply(c.Context, s.IndexPath, uint32(c.Uint64("uid")), stdin, time.Now()).Write(stdout)
 }
 
 // bounded keeps so many bytes and then fails.

@@ -14,8 +14,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"procmon/report/mine"
 )
 
 func question(uid uint32, known bool, body string) *http.Request {
@@ -29,7 +27,10 @@ func question(uid uint32, known bool, body string) *http.Request {
 func TestDesk(t *testing.T) {
 	const quick, slow, failing = 1, 2, 3
 	began, release := make(chan bool, 1), make(chan bool)
-	d := newDesk("unused")
+	d, err := newDesk("unused")
+	if err != nil {
+		t.Fatal(err)
+	}
 	d.run = func(_ context.Context, uid uint32, asked io.Reader) ([]byte, error) {
 		switch uid {
 		case slow:
@@ -52,7 +53,7 @@ func TestDesk(t *testing.T) {
 	if w := visit(question(quick, true, "a question")); w.Code != http.StatusOK || w.Body.String() != "a question of 1" {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	if w := visit(question(4, true, strings.Repeat("x", mine.MaxQuestion+1))); w.Code != http.StatusRequestEntityTooLarge {
+	if w := visit(question(4, true, strings.Repeat("x", mineAsked+1))); w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("too long: %d", w.Code)
 	}
 	if w := visit(question(failing, true, "")); w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "does not work") {

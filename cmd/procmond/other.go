@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/urfave/cli/v2"
-
 	"procmon"
 )
 
@@ -22,8 +20,6 @@ func runCheck(context.Context, *Settings, bool, io.Writer, io.Writer) error { re
 func readProcess(int32, int) (*procmon.Process, []*procmon.Process, error) {
 	return nil, nil, needsLinux()
 }
-
-func runAnswer(*cli.Context, *Settings, io.Reader, io.Writer) error { return needsLinux() }
 
 func asUser(_, _ uint32, f func()) { f() }
 

@@ -83,7 +83,11 @@ func (d *parts) controlHandler(c *collector.Collector) http.Handler {
 	mux, all := http.NewServeMux(), http.NewServeMux()
 	all.Handle("/", masters(mux))
 	if path := d.settings.IndexPath; path != "off" {
-		all.Handle("POST /mine", newDesk(path))
+		if desk, err := newDesk(path); err != nil {
+			d.logger.Error("users can't ask about their runs", "error", err)
+		} else {
+			all.Handle("POST /mine", desk)
+		}
 	}
 	answer := func(w http.ResponseWriter, err error) {
 		if err != nil {

@@ -20,9 +20,6 @@ func tuneMemory() (keep func()) {
 	return func() { runtime.KeepAlive(ballast) }
 }
 
-// limitMemory keeps the heap below a size, as far as the collector of garbage can.
-func limitMemory(bytes int64) { debug.SetMemoryLimit(bytes) }
-
 // tuneThreads says how many threads run Go code at once.
 func tuneThreads(source string) {
 	if source == "bpf" { // what the kernel keeps can wait

@@ -74,7 +74,10 @@ func ask(ctx context.Context, client *http.Client, body []byte) (a *Answer, wait
 	}
 	const sentence = 1 << 10
 	said, err := io.ReadAll(io.LimitReader(resp.Body, sentence))
-	return nil, 0, fmt.Errorf("%w: %s", ErrDaemon, errors.Join(errors.New(strings.TrimSpace(string(said))), err))
+	if err != nil {
+		return nil, 0, fmt.Errorf("%w: %w", ErrDaemon, err)
+	}
+	return nil, 0, fmt.Errorf("%w: %s", ErrDaemon, strings.TrimSpace(string(said)))
 }
 
 // fault is an answer's fault as an error: one of package report's, with the daemon's words.

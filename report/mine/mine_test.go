@@ -57,7 +57,6 @@ func TestReplyIsOfOneUserOnly(t *testing.T) {
 		}
 		text := b.String()
 		if q.Query.Filters != nil {
-			text = strings.ReplaceAll(text, `x' OR 1 --`, "")
 			if a.Page != nil && len(a.Page.Table.Rows) > 0 {
 				t.Errorf("%+v: %v", q, a.Page.Table.Rows)
 			}
