@@ -169,6 +169,20 @@ func TestIntegrationPagesInBrowser(t *testing.T) {
 			t.Error("the page does not say how many rows are shown")
 		}
 	})
+	t.Run("without script", func(t *testing.T) {
+		page, err := os.ReadFile(strings.TrimPrefix(report, "file://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows, _ := shownRows(t, string(page), "rows"); len(rows) != 4 || rows[0] != "GROMACS" || strings.Contains(string(page), "<button") || strings.Count(string(page), "<svg") != 4 {
+			t.Errorf("%q", rows)
+		}
+		still, file := regexp.MustCompile(`(?s)<script>.*</script>`).ReplaceAllString(string(page), ""), filepath.Join(dir, "still.html")
+		if err := os.WriteFile(file, []byte(still), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b.open(t, "file://"+file, "--screenshot="+artefact(t, "report-without-script.png"))
+	})
 	t.Run("clicks", func(t *testing.T) { clicks(t, b, strings.TrimPrefix(report, "file://")) })
 	t.Run("hostile text", func(t *testing.T) {
 		for _, address := range []string{report, write("job.html", "job", "66"), write("executables.html", "--by-executable"), write("coverage.html", "coverage")} {
