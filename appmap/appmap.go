@@ -19,9 +19,9 @@ type Config struct {
 	Logger     *slog.Logger     // nil: nothing is logged
 	Now        func() time.Time // nil: time.Now
 
-	// AsUser runs f with a user's permissions on files: Identify looks files up
-	// within it. Nil: with the program's own.
-	AsUser func(uid, gid uint32, f func())
+	// AsUser runs f with the permissions on files of a process's user: Identify
+	// looks files up within it. Nil: with the program's own.
+	AsUser func(p *procmon.Process, f func())
 }
 
 // Bounds of the cache. An answer that rests on files may change with them, so
@@ -58,7 +58,7 @@ func New(c Config) (*Mapper, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.AsUser == nil {
-		c.AsUser = func(_, _ uint32, f func()) { f() }
+		c.AsUser = func(_ *procmon.Process, f func()) { f() }
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -120,7 +120,7 @@ func (m *Mapper) Identify(ctx context.Context, p *procmon.Process) procmon.Appli
 		s.foreign = true
 	}
 	v := cached{key: key, fresh: now.Add(keepUnseen), until: now.Add(keepAnswer)}
-	m.config.AsUser(p.UID, p.GID, func() {
+	m.config.AsUser(p, func() {
 		v.of = m.identity(s)
 		if known && v.of.same(old.of) {
 			v.app, v.until = old.app, old.until

@@ -79,7 +79,7 @@ func TestIndexesAreOfOneUser(t *testing.T) {
 	m := newMapper(t, Config{Root: rootOf(t, manyPackages(env, 20)), CacheSize: -1})
 	open := &permitted{beneath: m.files.beneath, uid: 7}
 	m.files.beneath = open
-	m.config.AsUser = func(uid, _ uint32, f func()) { open.as = uid; f() }
+	m.config.AsUser = func(p *procmon.Process, f func()) { open.as = p.UID; f() }
 	for _, uid := range []uint32{7, 8, 7} {
 		p := process(env + "/bin/tool-3")
 		p.UID = uid

@@ -64,6 +64,7 @@ func (u *userNames) Name(uid uint32) string {
 type reloadable struct {
 	settings *Settings
 	logger   *slog.Logger
+	groups   userGroups
 	mapper   atomic.Pointer[appmap.Mapper]
 }
 
@@ -73,7 +74,7 @@ func newReloadable(s *Settings, logger *slog.Logger) (*reloadable, error) {
 }
 
 func (r *reloadable) reload() error {
-	m, err := appmap.New(appmap.Config{CatalogDir: r.settings.CatalogDir, MountNS: hostMountNS(), AsUser: asUser, Logger: r.logger})
+	m, err := appmap.New(appmap.Config{CatalogDir: r.settings.CatalogDir, MountNS: hostMountNS(), AsUser: r.groups.asUser, Logger: r.logger})
 	if err != nil {
 		return fmt.Errorf("%w: %w", errConfig, err)
 	}

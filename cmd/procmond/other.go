@@ -21,7 +21,7 @@ func readProcess(int32, int) (*procmon.Process, []*procmon.Process, error) {
 	return nil, nil, needsLinux()
 }
 
-func asUser(_, _ uint32, f func()) { f() }
+func (*userGroups) asUser(_ *procmon.Process, f func()) { f() }
 
 func needsLinux() error { return fmt.Errorf("%w: procmond needs Linux", errNotPossible) }
 

@@ -52,6 +52,25 @@ func statusLine(b []byte, prefix string) ([]uint32, bool) {
 	return values[:n:n], true
 }
 
+// ParseGroups takes the supplementary groups out of a /proc/PID/status that was
+// read whole: numbers parted by spaces, as the reader's user namespace has them.
+func ParseGroups(b []byte) ([]uint32, error) {
+	_, rest, ok := bytes.Cut(b, []byte("\nGroups:\t"))
+	line, _, whole := bytes.Cut(rest, []byte{'\n'})
+	if !ok || !whole {
+		return nil, fmt.Errorf("status: Groups: %w: %.40q", ErrFormat, b)
+	}
+	var groups []uint32
+	for v := range bytes.FieldsSeq(line) {
+		gid, ok := parseUint(v)
+		if !ok || gid > 1<<32-1 {
+			return nil, fmt.Errorf("status: Groups: %w: %.40q", ErrFormat, v)
+		}
+		groups = append(groups, uint32(gid))
+	}
+	return groups, nil
+}
+
 // DeadStatus says of a /proc/PID/status whether the process has ended: no thread
 // of it runs any more. A zombie leader whose threads go on is not dead.
 func DeadStatus(b []byte) bool {

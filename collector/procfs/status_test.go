@@ -2,6 +2,7 @@ package procfs
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,11 +61,29 @@ func TestDeadStatus(t *testing.T) {
 	}
 }
 
+func TestParseGroups(t *testing.T) {
+	for text, want := range map[string][]uint32{
+		statusText: {100}, "Name:\tx\nGroups:\t4 24 4294967294 \n": {4, 24, 4294967294}, "Name:\tx\nGroups:\t \n": nil,
+	} {
+		if got, err := ParseGroups([]byte(text)); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "Name:\tx\n", "Name:\tx\nGroups:\t4 24", "Name:\tx\nGroups:\t-1\n", "Name:\tx\nGroups:\t4294967296\n"} {
+		if got, err := ParseGroups([]byte(text)); !errors.Is(err, ErrFormat) || got != nil {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+}
+
 func FuzzParseStatus(f *testing.F) {
 	f.Add([]byte(statusText))
 	f.Add([]byte("Name:\tx\nUid:\t1\t\t\t\nGid:\t1"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		DeadStatus(b)
+		if g, err := ParseGroups(b); err != nil && g != nil {
+			t.Errorf("%q: an error and groups %d", b, g)
+		}
 		if s, err := ParseStatus(b); err != nil && s.UID != procmon.NoUID {
 			t.Errorf("%q: an error and user %d", b, s.UID)
 		}
