@@ -25,13 +25,14 @@ type finding struct {
 
 var (
 	nixItem   = regexp.MustCompile(`^/(nix|gnu)/store/[0-9a-z]{32}-([^/]+)/`)
-	spackItem = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_.+-]*?)-([0-9][^/]*|develop|main|master|latest)-([a-z2-7]{32})$`)
+	spackItem = regexp.MustCompile(`^(?:spack-stage-)?([A-Za-z0-9][A-Za-z0-9_.+-]*?)-([0-9][^/]*|develop|main|master|latest)-([a-z2-7]{32})$`)
 	spackCut  = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_.+-]*?)-([0-9][^/]*)-([a-z2-7]{7})$`)
-	nixScript = regexp.MustCompile(`^(?:python[0-9.]+|perl[0-9.]+|ruby[0-9.]+|r)-`)
+	nixScript = regexp.MustCompile(`^(?:python[0-9.]+|perl[0-9.]+|ruby[0-9.]+|r)-([A-Za-z].*)$`)
 )
 
 // store names items of the Nix and Guix stores:
-// /nix/store/<32 characters>-<name>-<version>[-<output>]/….
+// /nix/store/<32 characters>-<name>-<version>[-<output>]/…. Items without a
+// version may be collections ("profile", "source"), which name nothing.
 func (c *catalog) store(file string) (finding, bool) {
 	g := nixItem.FindStringSubmatch(file)
 	if g == nil {
@@ -41,12 +42,13 @@ func (c *catalog) store(file string) (finding, bool) {
 	if g[1] == "gnu" {
 		f.evidence = "guix"
 	}
-	f.name, f.version = splitNameVersion(nixScript.ReplaceAllString(g[2], ""))
+	item := nixScript.ReplaceAllString(g[2], "$1")
+	f.name, f.version = splitNameVersion(item)
 	if f.name == "" {
-		f.name = g[2]
+		f.name = item
 	}
 	f.entry = c.pkg(f.name)
-	return f, true
+	return f, f.version != "" || f.entry != nil || related(f.name, path.Base(file))
 }
 
 // spackPath names <name>-<version>-<hash> directories, of old and new trees.
@@ -148,10 +150,13 @@ func (c *catalog) plainAt(dirs []string, i int, base string) (finding, bool) {
 	} else {
 		f.name, f.version = splitNameVersion(dirs[i])
 		if f.name == "" {
-			f.name, f.version = c.glued(dirs[i], base)
+			f.name, f.version = c.glued(dirs, i, base)
 			f.glued = f.name != ""
 		}
 		f.pkg = dirs[i]
+		if i > 0 && dirs[i-1] == "share" {
+			f.version = condaBuild.ReplaceAllString(f.version, "")
+		}
 	}
 	if f.name == "" || c.layout.nameless(f.name) || c.layout.level(dirs[i]) && c.exactPkg(f.name) == nil {
 		return finding{}, false
@@ -164,20 +169,37 @@ func (c *catalog) plainAt(dirs []string, i int, base string) (finding, bool) {
 	return f, c.trusted(&f, dirs, above, i, base)
 }
 
+// condaBuild is the build number in share/<name>-<version>-<build>, where
+// packagers of conda put what is no program of the system's.
+var condaBuild = regexp.MustCompile(`-[0-9]$`)
+
 var gluedVersion = regexp.MustCompile(`^([A-Za-z][A-Za-z_+-]*?)[.]?v?([0-9]+(?:\.[0-9]+)+|[0-9]{2,8})$`)
 
 // glued parts "vasp.6.3.2" and "vmd193" where the program is one of those that
-// the catalogue knows under the name.
-func (c *catalog) glued(dir, base string) (name, version string) {
-	g := gluedVersion.FindStringSubmatch(dir)
-	if g == nil || c.packages[fold(dir)] != nil {
+// the catalogue knows under the name, and "Product8.0" right where a site
+// installs software.
+func (c *catalog) glued(dirs []string, i int, base string) (name, version string) {
+	g := gluedVersion.FindStringSubmatch(dirs[i])
+	if g == nil || c.packages[fold(dirs[i])] != nil {
 		return "", ""
 	}
 	e := c.exactPkg(g[1])
-	if e == nil || e.toolchain || e.script != nil || c.kindIn(e, base) == "" {
+	if e != nil && (e.toolchain || e.script != nil) {
 		return "", ""
 	}
-	return g[1], g[2]
+	if e != nil && c.kindIn(e, base) != "" || strings.Contains(g[2], ".") && len(g[1]) > 2 && c.siteTree(dirs, i) {
+		return g[1], g[2]
+	}
+	return "", ""
+}
+
+// siteTree says whether the directory at i stands right where a site installs
+// software: /opt/<it>, /opt/<vendor>/<it>, …/apps/<it>.
+func (c *catalog) siteTree(dirs []string, i int) bool {
+	if i == 0 || c.layout.area(dirs[:i]) != areaSoftware {
+		return false
+	}
+	return dirs[0] == "opt" && i <= 2 || c.layout.software[strings.ToLower(dirs[i-1])]
 }
 
 // nameAbove finds the name that the version at i is of. Levels are passed

@@ -190,10 +190,18 @@ func (l *lookup) packaged(file string) (finding, bool) {
 	return finding{name: e.name, evidence: "names", entry: e}, true
 }
 
-// ownTools says whether a directory holds the system's own tools, in a
-// distribution or in a conda environment.
+// ownTools says whether a directory holds a system's own tools: of this one, of
+// another one below a root of its own, of a conda environment.
 func ownTools(file string) bool {
-	return inSystem(file) && !strings.HasPrefix(file, "/opt/") || strings.Contains(file, "conda") || strings.Contains(file, "/envs/")
+	if inSystem(file) && !strings.HasPrefix(file, "/opt/") {
+		return true
+	}
+	for _, part := range []string{"conda", "/envs/", "/usr/bin/", "/usr/sbin/"} {
+		if strings.Contains(file, part) {
+			return true
+		}
+	}
+	return false
 }
 
 // sitePackage names a file in a Python package that the catalogue knows.

@@ -7,6 +7,11 @@ import (
 	"procmon"
 )
 
+const (
+	hash32   = "abcdefghijklmnopqrstuvwxyz234567"
+	nixStore = "/nix/store/0c9d8fghijklmnpqrsvwxyz012345678-"
+)
+
 // TestTreesThatAreNotPlain holds the rules for names and versions that don't
 // stand side by side.
 func TestTreesThatAreNotPlain(t *testing.T) {
@@ -25,6 +30,22 @@ func TestTreesThatAreNotPlain(t *testing.T) {
 		{"/usr/bin/sickle", "Sickle", "", "called like a package, in the system's directory"},
 		{"/home/u/bin/sickle", "", "", "called like a package, elsewhere"},
 		{"/opt/synopsys/hspice/Q-2020.03-SP2/hspice/linux64/hspice", "HSPICE", "Q-2020.03-SP2", "a letter before the year"},
+		{"/opt/maker/Product8.0/etc/bin/run", "Product", "8.0", "name and version in one word, right where software stands"},
+		{"/opt/maker/x/y/Product8.0/bin/run", "", "", "the same, deep inside of something"},
+		{"/home/u/Product8.0/bin/run", "", "", "the same of a user"},
+		{"/apps/tool/2.1/lib/python3.11/bin/run", "tool", "2.1", "a language's directory"},
+		{"/apps/ansys/2021R2/v212/ansys/bin/ansys.e", "Ansys", "2021R2", "a release above the vendor's tree"},
+		{"/opt/hpcx-v2.15-gcc-redhat8/ompi/bin/orted", "HPC-X", "2.15", "the version of what bundles an MPI"},
+		{"/opt/conda/share/varscan-2.4.6-0/run", "VarScan", "2.4.6", "conda's build number"},
+		{"/cvmfs/x/lcg/releases/ROOT/6.28.04-740f6/el9/bin/root.exe", "ROOT", "6.28.04", "a hash behind the version"},
+		{"/apps/boost/1_74_0/bin/b2", "boost", "1.74.0", "dots that became underscores"},
+		{"/spack-stage/spack-stage-hdf5-1.14.1-" + hash32 + "/build/bin/h5dump", "HDF5", "1.14.1", "where Spack builds"},
+		{nixStore + "user-environment/bin/gmx", "GROMACS", "", "a collection, and a program that is well known"},
+		{nixStore + "source/bin/run", "", "", "a collection"},
+		{nixStore + "hello/bin/hello", "hello", "", "called like its item"},
+		{nixStore + "python3-3.11.6-env/bin/python3.11", "Python", "3.11.6", "an interpreter's collection"},
+		{"/cvmfs/x/compat/linux/x86_64/usr/bin/sort", "coreutils", "", "the tools of a system with a root of its own"},
+		{"/home/u/bin/sort", "", "", "a user's own of that name"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.exe, func(t *testing.T) {

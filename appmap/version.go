@@ -20,6 +20,9 @@ var lettered = regexp.MustCompile(`^[A-Z]-20[0-9]{2}\.[0-9]{2}(-SP[0-9]+)?(-[0-9
 // with a letter.
 var preRelease = regexp.MustCompile(`(?i)^(rc|alpha|beta|a|b|pre|preview|dev|post|patch|p|pl|sp|update|u|hotfix|stable)\.?[0-9]*$`)
 
+// hashField is the beginning of a hash that follows a version: "6.28.04-740f6".
+var hashField = regexp.MustCompile(`^[0-9]+[a-f]+[0-9]+[0-9a-f]*$`)
+
 // notVersion are digits that tell a word size, a dimension or a platform.
 var notVersion = regexp.MustCompile(`(?i)^([0-9]+(d|ddp|bit|bits|dslicer)|x?86|x?64|32|64)$`)
 
@@ -42,8 +45,14 @@ func upstream(s string) string {
 	if !ok || len(v) > maxVersion || notVersion.MatchString(v) {
 		return ""
 	}
+	if numbered.MatchString(v) {
+		v = strings.ReplaceAll(v, "_", ".")
+	}
 	return lead + v
 }
+
+// numbered are versions whose dots became underscores: "1_74_0".
+var numbered = regexp.MustCompile(`^[0-9]{1,3}(_[0-9]{1,3})+$`)
 
 // versionLead parts the letter of "v1.2", "r7771" and "R2022b" from the
 // digits. The v goes, since it is a mark and no part of the version.
@@ -92,6 +101,9 @@ func versionField(field string, first bool) bool {
 	}
 	if !first && preRelease.MatchString(field) {
 		return true
+	}
+	if !first && len(field) >= 5 && hashField.MatchString(field) {
+		return false
 	}
 	for i, part := range strings.Split(field, ".") {
 		if versionPart.MatchString(part) {
