@@ -135,14 +135,10 @@ func (l *lookup) jar(ctx context.Context, file string) (finding, bool) {
 func (l *lookup) class(ctx context.Context, s *subject) (finding, bool) {
 	e := l.catalog.class(s.inv.value)
 	if e == nil {
-		return finding{}, false
+		return l.classPath(ctx, s)
 	}
 	own := finding{name: e.name, evidence: "class", entry: e}
-	for _, dir := range s.inv.classes[:min(len(s.inv.classes), 64)] {
-		file := resolve(s.cwd, dir)
-		if file == "" {
-			continue
-		}
+	for _, file := range s.classFiles() {
 		if f, ok := l.file(ctx, file, false); ok && f.entry == e {
 			return f, true
 		}
@@ -151,6 +147,41 @@ func (l *lookup) class(ctx context.Context, s *subject) (finding, bool) {
 		}
 	}
 	return l.took(own)
+}
+
+// classPath names a main class that the catalogue does not know by where the
+// whole of its class path lies: in one tree, or in one jar.
+func (l *lookup) classPath(ctx context.Context, s *subject) (finding, bool) {
+	files := s.classFiles()
+	if len(files) == 1 && strings.HasSuffix(files[0], ".jar") {
+		return l.jar(ctx, files[0])
+	}
+	var tree finding
+	for i, file := range files {
+		f, ok := l.path(file)
+		if !ok || f.weak || i > 0 && f.root != tree.root {
+			return finding{}, false
+		}
+		tree = f
+	}
+	if tree.name == "" {
+		return finding{}, false
+	}
+	return l.took(tree)
+}
+
+// maxClassFiles is how much of a class path is looked at.
+const maxClassFiles = 64
+
+// classFiles are the absolute paths of a class path.
+func (s *subject) classFiles() []string {
+	var files []string
+	for _, dir := range s.inv.classes[:min(len(s.inv.classes), maxClassFiles)] {
+		if file := resolve(s.cwd, dir); file != "" {
+			files = append(files, file)
+		}
+	}
+	return files
 }
 
 // application makes the answer of a finding: the upstream project's name

@@ -130,11 +130,16 @@ func resolve(cwd, file string) string {
 }
 
 // jarNamed takes name and version from a jar's file name: "cromwell-84.jar",
-// "picard.jar".
+// "tool.1.2.jar", "picard.jar".
 func jarNamed(file string) (name, version string) {
 	stem := strings.TrimSuffix(path.Base(file), ".jar")
 	if n, v := splitNameVersion(stem); n != "" {
 		return n, v
+	}
+	if n, rest, ok := strings.Cut(stem, "."); ok && n != "" && rest != "" && rest[0] >= '0' && rest[0] <= '9' {
+		if v := upstream(rest); v != "" {
+			return n, v
+		}
 	}
 	return stem, ""
 }

@@ -82,6 +82,8 @@ func TestJarNamed(t *testing.T) {
 	for file, want := range map[string][2]string{
 		"/x/cromwell-84.jar":                {"cromwell", "84"},
 		"/x/picard.jar":                     {"picard", ""},
+		"/x/tool.22Jul22.46e.jar":           {"tool", "22Jul22.46e"},
+		"/x/my.tool.jar":                    {"my.tool", ""},
 		"/x/gatk-package-4.2.6.1-local.jar": {"gatk-package", "4.2.6.1"},
 		"/x/trimmomatic-0.39.jar":           {"trimmomatic", "0.39"},
 		"/x/nextflow-23.10.1-one.jar":       {"nextflow", "23.10.1"},

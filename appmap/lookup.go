@@ -52,7 +52,7 @@ func (l *lookup) file(ctx context.Context, file string, names bool) (finding, bo
 	if ok {
 		return l.took(f)
 	}
-	if f, ok := l.catalog.bareTree(file); ok && names {
+	if f, ok := l.catalog.bareTree(file); ok {
 		return l.took(f)
 	}
 	return finding{}, false
@@ -168,8 +168,8 @@ func (l *lookup) named(file string, names bool) (finding, bool) {
 	}
 	f := finding{version: m.version, evidence: "names", entry: m.entry}
 	switch {
-	case m.kind == procmon.KindSystem && !ownTools(file) && l.catalog.claimant(file) == nil:
-		return finding{}, false // "test", "install", "sort": too common as users' own names
+	case common(m.kind, file) && !ownTools(file) && l.catalog.claimant(file) == nil:
+		return finding{}, false
 	case m.entry != nil:
 		f.name = m.entry.name
 	case m.kind == procmon.KindLauncher || m.kind == procmon.KindCompiler || m.kind == procmon.KindSystem:
@@ -178,6 +178,22 @@ func (l *lookup) named(file string, names bool) (finding, bool) {
 		return finding{}, false
 	}
 	return f, true
+}
+
+// common says whether a program's name is one that users give to programs of
+// their own: "test", "install", "sort"; and where it stands in no bin, what is
+// very short: "gp", "as", "time".
+func common(kind procmon.AppKind, file string) bool {
+	dir, name := path.Split(file)
+	switch {
+	case kind == procmon.KindSystem:
+		return true
+	case path.Base(dir) == "bin":
+		return false
+	case kind == procmon.KindCompiler || kind == procmon.KindLauncher:
+		return len(name) <= 4
+	}
+	return len(name) <= 2
 }
 
 // packaged names a program that is called like a package and lies where only

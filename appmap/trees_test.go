@@ -46,6 +46,10 @@ func TestTreesThatAreNotPlain(t *testing.T) {
 		{nixStore + "python3-3.11.6-env/bin/python3.11", "Python", "3.11.6", "an interpreter's collection"},
 		{"/cvmfs/x/compat/linux/x86_64/usr/bin/sort", "coreutils", "", "the tools of a system with a root of its own"},
 		{"/home/u/bin/sort", "", "", "a user's own of that name"},
+		{"/home/u/code/time", "", "", "a short name of any program"},
+		{"/home/u/code/gp", "", "", "a short name of any program"},
+		{"/home/u/bin/time", "GNU time", "", "a short name where programs are installed"},
+		{"/home/u/code/R/R", "R", "", "a short name below a directory of that name"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.exe, func(t *testing.T) {
@@ -86,5 +90,25 @@ func TestContainerMarks(t *testing.T) {
 	}
 	if got := m.Identify(context.Background(), process("/usr/bin/bwa")); got.Version == "" {
 		t.Errorf("on the host: %+v", got)
+	}
+}
+
+// TestClassPaths: a main class that no rule knows is named by where the whole
+// of its class path lies.
+func TestClassPaths(t *testing.T) {
+	m := newMapper(t, Config{Root: t.TempDir()})
+	for classes, want := range map[string]string{
+		"/apps/flow/2.3/lib/a.jar:/apps/flow/2.3/flow.jar": "flow 2.3",
+		"/apps/flow/2.3/lib/*":                             "flow 2.3",
+		"/home/u/flow-2.3.jar":                             "flow 2.3",
+		"/apps/flow/2.3/a.jar:/home/u/mine.jar":            "Java ",
+		"/apps/flow/2.3/a.jar:/apps/other/1.0/b.jar":       "Java ",
+		"/home/u/commons-2.6.jar:/home/u/mine.jar":         "Java ",
+		".": "Java ",
+	} {
+		got := m.Identify(context.Background(), process("/usr/bin/java", "java", "-cp", classes, "com.x.Main"))
+		if have := got.Name + " " + got.Version; have != want {
+			t.Errorf("%s: %q by %s, want %q", classes, have, got.Evidence, want)
+		}
 	}
 }
