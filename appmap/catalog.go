@@ -80,6 +80,7 @@ type layout struct {
 	Personal []string `toml:"personal"` // directories that hold one user's files
 	Users    []string `toml:"users"`    // directories that hold projects' files
 	Noise    []string `toml:"noise"`    // never the name of an application
+	Common   []string `toml:"common"`   // names of packages that users also give to directories of their own
 	Levels   []string `toml:"levels"`   // compiler, MPI and CPU levels between name and version
 }
 

@@ -240,7 +240,8 @@ func (c *catalog) trusted(f *finding, dirs []string, above, i int, base string) 
 	installed := next == "" || prefixWords[next] || next == "sbin" || next == "src" || next == "build"
 	dotted := strings.ContainsAny(f.version, ".-_")
 	own := dotted && related(f.name, base)
-	known := f.entry != nil && (installed || c.kindIn(f.entry, base) != "" || related(f.name, base))
+	ownWord := c.layout.common[fold(f.name)]
+	known := f.entry != nil && (installed && !ownWord || c.kindIn(f.entry, base) != "" || related(f.name, base))
 	switch c.layout.area(dirs[:above]) {
 	case areaSoftware:
 		f.weak = !dotted && f.entry == nil && !related(f.name, base)

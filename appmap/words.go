@@ -7,8 +7,8 @@ import (
 
 // words are the words of install paths, ready to look up.
 type words struct {
-	software, users, personal, noise map[string]bool
-	levels                           []string
+	software, users, personal, noise, common map[string]bool
+	levels                                   []string
 }
 
 func (l *layout) merge(o *layout) {
@@ -17,6 +17,7 @@ func (l *layout) merge(o *layout) {
 	l.Personal = append(l.Personal, o.Personal...)
 	l.Noise = append(l.Noise, o.Noise...)
 	l.Levels = append(l.Levels, o.Levels...)
+	l.Common = append(l.Common, o.Common...)
 }
 
 func (p *packaging) merge(o *packaging) {
@@ -28,7 +29,7 @@ func (p *packaging) merge(o *packaging) {
 }
 
 func (l *layout) compile() words {
-	return words{set(l.Software), set(l.Users), set(l.Personal), set(l.Noise), l.Levels}
+	return words{set(l.Software), set(l.Users), set(l.Personal), set(l.Noise), set(l.Common), l.Levels}
 }
 
 func set(list []string) map[string]bool {
