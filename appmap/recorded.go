@@ -50,6 +50,9 @@ func (r *Rules) Rename(exe string, was procmon.Application) procmon.Application 
 		return was
 	}
 	s := r.subject(exe, &was)
+	if s.inv.what == runsClass && r.catalog.class(was.Script) == nil && was.Kind == procmon.KindApplication {
+		return was // its class path told the name
+	}
 	l := &lookup{catalog: r.catalog, env: &s.env, foreign: true, recorded: &recorded{about(s, &was), was}}
 	l.environment(s, &was)
 	app := procmon.Application{Kind: procmon.KindUnknown}
