@@ -68,7 +68,7 @@ func writeUntilKilled(path, round string) error {
 func TestKill(t *testing.T) {
 	rnd := seeded(t)
 	path := testOptions(t).Path
-	for round := range 25 {
+	for round := range long(t, 25, 200) {
 		stored := killOne(t, rnd, path, round)
 		w, err := Open(t.Context(), Options{Path: path, Host: "n1", Boot: "boot-1"})
 		if err != nil {

@@ -32,7 +32,9 @@ type question struct {
 
 func questions(m history.Mix, job string) []question {
 	day := func(before int) string { return m.End().AddDate(0, 0, -before).Format("2006-01-02T15:04:05") }
-	noon := func(before int) string { return m.End().AddDate(0, 0, -before).Add(12 * time.Hour).Format("2006-01-02T15:04:05") }
+	noon := func(before int) string {
+		return m.End().AddDate(0, 0, -before).Add(12 * time.Hour).Format("2006-01-02T15:04:05")
+	}
 	since := func(before int) string { return fmt.Sprintf("strftime('%%s', '%s')", day(before)) }
 	byApp := `SELECT application, sum(runs) AS runs, sum(cpu_seconds), sum(failed), max(max_rss_bytes), count(DISTINCT uid),
 		count(DISTINCT cluster || raw_job_id || '.' || restart) FROM usage WHERE kind NOT IN ('launcher', 'shell', 'system') AND epoch_day >= %s / 86400 GROUP BY 1 ORDER BY 3 DESC`
