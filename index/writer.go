@@ -25,6 +25,7 @@ type Options struct {
 	KeepRuns  time.Duration    // how long single runs are kept, 0: for ever
 	KeepUsage time.Duration    // how long daily sums and losses are kept, 0: for ever
 	MaxBytes  int64            // how large the file may grow, 0: without limit
+	Bulk      bool             // much is loaded at once: take 64 MiB of memory and checkpoint less often
 	Logger    *slog.Logger     // nil: none
 	Now       func() time.Time // nil: time.Now
 }
@@ -111,13 +112,17 @@ func (w *Writer) renew(ctx context.Context, damage error) error {
 }
 
 func (w *Writer) connect(ctx context.Context) error {
+	cache := "-4000" // KiB
+	if w.opts.Bulk {
+		cache = "-65536"
+	}
 	dsn, err := fileURI(w.opts.Path, url.Values{
 		"_journal_mode": {"WAL"},
 		"_synchronous":  {"NORMAL"},
 		"_busy_timeout": {"5000"},
 		"_txlock":       {"immediate"},
 		"_auto_vacuum":  {"incremental"},
-		"_cache_size":   {"-4000"},
+		"_cache_size":   {cache},
 	})
 	if err != nil {
 		return err
@@ -158,7 +163,11 @@ func (w *Writer) start(ctx context.Context) error {
 	// instead of many times. A log that grew longer behind a slow reader is cut
 	// back when it is next begun anew. It is the one connection there is, so
 	// that these need not stand in the DSN, which has no names for them.
-	_, err = w.conn.ExecContext(ctx, "PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 33554432")
+	pages := 4096
+	if w.opts.Bulk {
+		pages *= 16
+	}
+	_, err = w.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA wal_autocheckpoint = %d; PRAGMA journal_size_limit = 33554432", pages))
 	return err
 }
 

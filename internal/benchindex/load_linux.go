@@ -49,7 +49,7 @@ func batches(ctx context.Context, m history.Mix, size int) <-chan batch {
 func load(ctx context.Context, path string, m history.Mix, out io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w, err := index.Open(ctx, index.Options{Path: path, Host: "node001", Boot: "bench", Now: m.End})
+	w, err := index.Open(ctx, index.Options{Path: path, Host: "node001", Boot: "bench", Now: m.End, Bulk: true})
 	if err != nil {
 		return err
 	}
