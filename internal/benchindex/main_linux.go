@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -22,6 +23,7 @@ func main() {
 type options struct {
 	mix  history.Mix
 	keep string // path of the index; empty: a temporary one
+	load bool   // only make the index
 }
 
 // run answers 0 for done, 1 for failed, 2 for wrong use.
@@ -49,6 +51,7 @@ func parseOptions(args []string, out io.Writer) (*options, error) {
 	runs := f.Int("runs", 10_000_000, "`number` of runs in the index")
 	seed := f.Uint64("seed", 1, "of the made-up history: equal seeds make equal ones")
 	f.StringVar(&o.keep, "keep", "", "make the index at this `path` and leave it there; one that is there is used as it is")
+	f.BoolVar(&o.load, "load", false, "with -keep: only make the index")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
@@ -62,6 +65,9 @@ func parseOptions(args []string, out io.Writer) (*options, error) {
 }
 
 func bench(ctx context.Context, o *options, out io.Writer) error {
+	if o.load {
+		return load(ctx, o.keep, o.mix, out)
+	}
 	dir, err := os.MkdirTemp("", "procmon-bench-index-")
 	if err != nil {
 		return err
@@ -76,7 +82,11 @@ func bench(ctx context.Context, o *options, out io.Writer) error {
 		path = filepath.Join(dir, "procmon.db")
 	}
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		if err := load(ctx, path, o.mix, out); err != nil {
+		// In a process of its own: a program that is started counts the size of
+		// the one that starts it as its own greatest (getrusage(2)).
+		loader := exec.CommandContext(ctx, "/proc/self/exe", "-load", "-keep", path, "-runs", fmt.Sprint(o.mix.Runs), "-seed", fmt.Sprint(o.mix.Seed))
+		loader.Stdout, loader.Stderr = out, os.Stderr
+		if err := loader.Run(); err != nil {
 			return err
 		}
 	}

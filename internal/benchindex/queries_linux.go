@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -50,12 +49,6 @@ func questions(m history.Mix, job string) []question {
 
 // ask asks all questions and prints a table.
 func ask(ctx context.Context, report, path string, m history.Mix, out io.Writer) error {
-	// A process that is started begins with the greatest size of the one that
-	// starts it (proc_pid_clear_refs(5), getrusage(2)).
-	debug.FreeOSMemory()
-	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
-		return err
-	}
 	job, err := sqlite(ctx, path, "SELECT job_id FROM t_job WHERE id = (SELECT max(id) * 9 / 10 FROM t_job)")
 	if err != nil {
 		job = "1"
