@@ -1,6 +1,7 @@
 package appmap
 
 import (
+	"cmp"
 	"context"
 	"path"
 	"strings"
@@ -112,8 +113,8 @@ func moduleName(name string) bool {
 	return name[0] != '.'
 }
 
-// jar names a jar: by its tree, or by its own name when that is known or
-// carries a version.
+// jar names a jar: by its tree, by its own name when that is known or carries
+// a version, else by its manifest, which also tells a version that the name lacks.
 func (l *lookup) jar(ctx context.Context, file string) (finding, bool) {
 	name, version := jarNamed(file)
 	known := l.catalog.pkg(name)
@@ -125,10 +126,18 @@ func (l *lookup) jar(ctx context.Context, file string) (finding, bool) {
 		return f, true
 	}
 	own := finding{name: name, version: version, pkg: path.Base(file), evidence: "jar", entry: known}
-	if known != nil || strings.Contains(version, ".") && !strings.Contains(file, "-SNAPSHOT") {
+	if known != nil && version != "" || strings.Contains(version, ".") && !strings.Contains(file, "-SNAPSHOT") {
 		return l.took(own)
 	}
-	return finding{}, false
+	m := l.manifest(file)
+	own.version = cmp.Or(version, m.version)
+	if known == nil && m.title != "" {
+		own.name, own.entry = m.title, l.catalog.pkg(m.title)
+	}
+	if own.entry == nil && m.version == "" {
+		return finding{}, false
+	}
+	return l.took(own)
 }
 
 // class names a Java main class, and looks for its version in the class path.

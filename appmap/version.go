@@ -143,7 +143,7 @@ func splitNameVersion(s string) (name, version string) {
 	return "", ""
 }
 
-// debianUpstream takes epoch, revision and repacking marks off a Debian
+// debianUpstream takes epoch, revision, and marks of repacking and snapshots off a Debian
 // version (deb-version(7)).
 func debianUpstream(v string) string {
 	if _, rest, ok := strings.Cut(v, ":"); ok {
@@ -160,8 +160,15 @@ func debianUpstream(v string) string {
 			v = v[:i]
 		}
 	}
+	if m := datedRelease.FindStringSubmatch(v); m != nil {
+		v = m[1]
+	}
 	return bounded(v, maxVersion)
 }
+
+// datedRelease is a release of three numbers or more with the day of a snapshot
+// behind it, of which the program knows nothing: R 4.2.2 is 4.2.2.20221110.
+var datedRelease = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+){2,})\.(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])[0-3][0-9]$`)
 
 // rpmUpstream takes the snapshot mark off an RPM version (rpm-version(7)).
 func rpmUpstream(v string) string {

@@ -75,6 +75,10 @@ func TestDebianUpstream(t *testing.T) {
 		"4.5.6":                 "4.5.6",
 		"1.0~rc2-1":             "1.0~rc2",
 		"0.1+git20200101-1":     "0.1",
+		"4.2.2.20221110-2":      "4.2.2",
+		"1.0.20210914-1":        "1.0.20210914", // here the day is the version's third number
+		"3.20221126-1":          "3.20221126",
+		"1.2.3.20221350-1":      "1.2.3.20221350",
 	} {
 		if got := debianUpstream(in); got != want {
 			t.Errorf("debianUpstream(%q) = %q, want %q", in, got, want)
