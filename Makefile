@@ -9,7 +9,7 @@ PROGRAMS = procmond procmon-report
 
 export GO PREFIX DESTDIR FUZZTIME
 
-.PHONY: generate help build demo test test-slurmdbd lint fmt bench bench-capture bench-index fuzz install uninstall
+.PHONY: generate help build demo test test-slurmdbd test-packages lint fmt bench bench-capture bench-index fuzz install uninstall
 
 help: ## this text
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -28,6 +28,9 @@ test: ## unit tests, fuzz corpora and, as root, tests with real daemons
 
 test-slurmdbd: ## jobs, steps and CPU time against Slurm's own accounting (root)
 	@scripts/test-slurmdbd.sh
+
+test-packages: ## versions of real programs against what they print (root, Debian, 700 MB)
+	@scripts/test-packages.sh
 
 lint: ## golangci-lint, go vet for another system, shellcheck
 	@scripts/lint.sh

@@ -3,7 +3,8 @@
 # and says what and why before it does.
 #
 #   deps.sh NAME…     gcc slurm rsyslog logrotate python3 chromium shellcheck clang slurmdbd;
-#                     "test" stands for the first six
+#                     "test" stands for the first six; and the programs that make
+#                     test-packages runs: gmx samtools bwa octave-cli R mpirun.openmpi java venv
 #
 # Exit status: 0 everything is there; 1 something that can't be done without
 # (gcc) is missing; 3 only what can be done without is.
@@ -23,6 +24,7 @@ missing() {
     rsyslog) ! have rsyslogd ;;
     slurmdbd) ! { have slurmdbd && have sacct && have mariadbd && have mariadb-install-db; } ;;
     clang) ! have clang || ! have llvm-strip || [ ! -e /usr/include/bpf/bpf_helpers.h ] ;;
+    venv) ! python3 -c 'import ensurepip' 2> /dev/null ;;
     *) ! have "$1" ;;
     esac
 }
@@ -40,6 +42,7 @@ why() {
     chromium) echo "the tests open the reports' pages in a browser" ;;
     shellcheck) echo "make lint checks the shell scripts" ;;
     clang) echo "the eBPF programs are made with it, and with libbpf's headers" ;;
+    *) echo "its version is compared with the one that procmon names" ;;
     esac
 }
 
@@ -49,6 +52,12 @@ packages() {
     apt-get:slurm) echo slurm-wlm slurm-client munge ;;
     apt-get:slurmdbd) echo slurmdbd mariadb-server ;;
     dnf:slurmdbd) echo slurm-slurmdbd mariadb-server ;;
+    apt-get:gmx | dnf:gmx) echo gromacs ;;
+    apt-get:octave-cli | dnf:octave-cli) echo octave ;;
+    apt-get:R) echo r-base-core ;;
+    apt-get:mpirun.openmpi) echo openmpi-bin ;;
+    apt-get:java) echo default-jre-headless ;;
+    apt-get:venv) echo python3-venv ;;
     apt-get:clang) echo clang llvm libbpf-dev ;;
     dnf:clang) echo clang llvm libbpf-devel ;;
     dnf:gcc) echo gcc glibc-devel ;;
