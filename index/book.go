@@ -31,6 +31,20 @@ func (s *sums) add(o *sums) {
 	s.last = max(s.last, o.last)
 }
 
+// sub takes away what was added, but for maxima and times; nil is nothing.
+func (s *sums) sub(o *sums) {
+	if o == nil {
+		return
+	}
+	s.runs -= o.runs
+	s.failed -= o.failed
+	s.elapsed -= o.elapsed
+	s.user -= o.user
+	s.sys -= o.sys
+	s.read -= o.read
+	s.write -= o.write
+}
+
 // addTo adds to the entry of k, which it makes where needed.
 func addTo[K comparable](m map[K]*sums, k K, o *sums) {
 	if s := m[k]; s != nil {

@@ -73,7 +73,12 @@ func (t *txn) deleteRuns(before, limit int64) (int64, error) {
 	if err := t.setMeta("runs_from", *last+1); err != nil {
 		return 0, err
 	}
-	return t.change("DELETE FROM t_run WHERE id <= ? AND flags & 1 = 0", *last)
+	n, err := t.change("DELETE FROM t_run WHERE id <= ? AND flags & 1 = 0", *last)
+	if err != nil {
+		return 0, err
+	}
+	err = t.exec("DELETE FROM t_told WHERE run <= ?1 AND run NOT IN (SELECT id FROM t_run WHERE id <= ?1)", *last)
+	return n, err
 }
 
 // pruneCommands deletes the command lines that no run has any more: last used

@@ -70,7 +70,7 @@ func (t *txn) run(r *procmon.Record) error {
 	if row == nil {
 		row, err = t.add(r, start)
 	} else {
-		err = t.goOn(r, row)
+		_, err = t.goOn(r, row)
 	}
 	if err != nil {
 		return err
@@ -116,34 +116,42 @@ func (t *txn) add(r *procmon.Record, start int64) (*runRow, error) {
 		return nil, err
 	}
 	if other != nil {
-		return other, t.goOn(r, other)
+		_, err := t.goOn(r, other)
+		return other, err
 	}
 	t.book(row, start, &sums{runs: 1})
 	if r.Phase != procmon.Start {
 		t.book(row, when, diff)
 	}
-	return row, nil
+	return row, t.noteRun(r, row, when)
 }
 
 // goOn brings a run's row up to what r says, and books the difference: the row
 // holds what is booked already, on whichever days. A run that has ended stays as
-// it is, and one that goes on where a later checkpoint has told of it.
-func (t *txn) goOn(r *procmon.Record, row *runRow) error {
-	if row.flags&flagOpen == 0 || r.Phase == procmon.Start || row.past(r) {
-		return nil
+// it is, and one that goes on where a later checkpoint has told of it, but for
+// the days that it is booked to. It says whether anything changed.
+func (t *txn) goOn(r *procmon.Record, row *runRow) (changed bool, err error) {
+	if r.Phase == procmon.Start {
+		return false, nil
+	}
+	if row.flags&flagOpen == 0 || row.past(r) {
+		return t.late(r, row)
 	}
 	folds := t.folds
 	if _, err := t.jobOf(&r.Run.Job, row.host, claimOf(r.Run)); err != nil { // more may be known by now
-		return err
+		return false, err
 	}
 	if t.folds > folds { // the run's own job may be among those moved
 		if _, err := t.get("SELECT step FROM t_run WHERE id = ?", []any{row.id}, &row.step); err != nil {
-			return err
+			return false, err
 		}
 	}
 	when, diff := row.tell(r)
 	t.book(row, when, diff)
-	return t.updateRun(row)
+	if err := t.noteRun(r, row, when); err != nil {
+		return false, err
+	}
+	return true, t.updateRun(row)
 }
 
 // book adds to the sums of a run's keys on the UTC day of a time.

@@ -13,11 +13,12 @@ const (
 	flagStepUnproved                      // the step rests on the environment alone
 	flagTaskUnproved                      // the task rests on the environment alone
 	flagProvisional                       // not reaped in time
+	flagTold                              // t_told has what it needs of it
 	flagEvidenceShift = 8                 // procmon.Evidence of being in the job, three bits
 )
 
 func flagsOf(r *procmon.Run, open, cut bool) runFlag {
-	f := runFlag(r.Job.Evidence&7) << flagEvidenceShift
+	f := runFlag(r.Job.Evidence&7)<<flagEvidenceShift | flagTold
 	for _, b := range []struct {
 		on   bool
 		flag runFlag

@@ -143,7 +143,7 @@ func TestFlags(t *testing.T) {
 	r := aRun()
 	r.Adopted, r.Unknown, r.Job.Evidence = true, true, procmon.EvidenceFacts
 	r.Job.By[procmon.JobTask] = procmon.EvidenceEnviron
-	if got, want := flagsOf(r, true, true), flagOpen|flagAdopted|flagUnknown|flagCut|flagTaskUnproved|5<<flagEvidenceShift; got != want {
+	if got, want := flagsOf(r, true, true), flagOpen|flagAdopted|flagUnknown|flagCut|flagTaskUnproved|flagTold|5<<flagEvidenceShift; got != want {
 		t.Errorf("%b, want %b", got, want)
 	}
 	w := mustOpen(t, testOptions(t))

@@ -128,7 +128,11 @@ func TestPhases(t *testing.T) {
 		{"all", []procmon.Record{begin, check1, check2, end}, map[int64]day{0: {1, 0, 30, 30}, 1: {0, 1, 90, 70}}, "failure"},
 		{"all, each twice", []procmon.Record{begin, begin, check1, check1, check2, check2, end, end}, map[int64]day{0: {1, 0, 30, 30}, 1: {0, 1, 90, 70}}, "failure"},
 		{"all, then again", []procmon.Record{begin, check1, check2, end, begin, check1, check2, end}, map[int64]day{0: {1, 0, 30, 30}, 1: {0, 1, 90, 70}}, "failure"},
-		{"a checkpoint late", []procmon.Record{begin, check2, check1, end}, map[int64]day{0: {1, 0, 0, 0}, 1: {0, 1, 120, 100}}, "failure"},
+		{"a checkpoint late", []procmon.Record{begin, check2, check1, end}, map[int64]day{0: {1, 0, 30, 30}, 1: {0, 1, 90, 70}}, "failure"},
+		{"a checkpoint later than the end", []procmon.Record{begin, check2, end, check1}, map[int64]day{0: {1, 0, 30, 30}, 1: {0, 1, 90, 70}}, "failure"},
+		{"backwards", []procmon.Record{end, check2, check1, begin}, map[int64]day{0: {1, 0, 30, 30}, 1: {0, 1, 90, 70}}, "failure"},
+		{"late twice", []procmon.Record{end, check1, check1, check2, check1}, map[int64]day{0: {1, 0, 30, 30}, 1: {0, 1, 90, 70}}, "failure"},
+		{"vanished, told late", []procmon.Record{vanished, check1, begin}, map[int64]day{0: {1, 0, 30, 30}}, "unknown"},
 		{"start lost", []procmon.Record{check1, check2, end}, map[int64]day{0: {1, 0, 30, 30}, 1: {0, 1, 90, 70}}, "failure"},
 		{"end only", []procmon.Record{end}, map[int64]day{0: {1, 0, 0, 0}, 1: {0, 1, 120, 100}}, "failure"},
 		{"end before start", []procmon.Record{end, begin}, map[int64]day{0: {1, 0, 0, 0}, 1: {0, 1, 120, 100}}, "failure"},
@@ -280,7 +284,7 @@ func TestSeen(t *testing.T) {
 	mustWrite(t, w, procmon.Record{Host: "n2", Time: t0.Add(time.Hour), Status: &procmon.Status{Action: "hourly"}})
 	at(t0)
 	info, err := mustRead(t, w).Info(t.Context())
-	want := Info{Path: o.Path, Schema: 3, Runs: 1, First: t0, Last: t0.Add(10 * time.Second),
+	want := Info{Path: o.Path, Schema: 4, Runs: 1, First: t0, Last: t0.Add(10 * time.Second),
 		Hosts: []HostInfo{{"n1", t0}, {"n2", t0.Add(time.Hour)}}}
 	if diff := cmp.Diff(want, info); diff != "" || err != nil {
 		t.Error(err, diff)
