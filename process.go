@@ -53,6 +53,15 @@ type RunID struct {
 	Exec    BootNS // 0: found alive, the time of its execve is not known
 }
 
+// Began is when the run began: its execve, or for one found alive when its
+// process did. 0: not known.
+func (id RunID) Began() BootNS {
+	if id.Exec != 0 {
+		return id.Exec
+	}
+	return id.Process.Start.BootNS()
+}
+
 // Cgroup is one line of /proc/PID/cgroup (cgroups(7)).
 type Cgroup struct {
 	Hierarchy   int    // 0 for cgroup v2

@@ -88,6 +88,16 @@ func (r *Run) Elapsed() time.Duration {
 	return max(0, r.End.Sub(r.Start))
 }
 
+// SinceParent is how long after its parent's run the run began, negative when
+// that one exec'ed later; false: not known.
+func (r *Run) SinceParent() (time.Duration, bool) {
+	p, c := r.Parent, r.Process.Run
+	if p.Process.PID == 0 || p.Began() == 0 || c.Began() == 0 {
+		return 0, false
+	}
+	return time.Duration(int64(c.Began() - p.Began())), true
+}
+
 // EntityID names a run among all hosts and boots: 24 hexadecimal digits, the
 // same whenever it is computed from the same boot, process and execve.
 func EntityID(boot string, id RunID) string {

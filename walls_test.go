@@ -32,6 +32,7 @@ var walls = []wall{
 	{"procmon/collector/syslog", []string{"procmon"}},
 	{"procmon/jobmap", []string{"procmon"}},
 	{"procmon/accounting", []string{"procmon"}},
+	{"procmon/jsonlines", []string{"procmon"}},
 	{"procmon/appmap", []string{"procmon"}},
 	{"procmon/index", []string{"procmon"}},
 	{"procmon/report/...", []string{"procmon", "procmon/index", "procmon/report/..."}},

@@ -11,8 +11,9 @@ import (
 	"procmon"
 )
 
-// Importer adds what a scheduler's accounting says of jobs to an index that is
-// there, also while its Writer writes. It neither makes nor migrates one.
+// Importer adds what a scheduler's accounting says of jobs, and what JSON lines
+// tell, to an index that is there, also while its Writer writes. It neither makes
+// nor migrates one: see Create.
 type Importer struct{ w *Writer }
 
 // Imported says what became of jobs given to Import.
@@ -108,6 +109,15 @@ func (i *Importer) Import(ctx context.Context, jobs []procmon.Accounted) (Import
 		return Imported{}, err
 	}
 	return done, nil
+}
+
+// OthersWrote says whether another process has written since it was last asked.
+func (i *Importer) OthersWrote() bool {
+	i.w.mu.Lock()
+	defer i.w.mu.Unlock()
+	wrote := i.w.others > 0
+	i.w.others = 0
+	return wrote
 }
 
 // Close ends the importer.

@@ -22,7 +22,8 @@ func (t *txn) record(r *procmon.Record) error {
 	case r.Run != nil:
 		return t.run(r)
 	case r.Loss != nil:
-		return t.loss(r)
+		_, err := t.loss(r)
+		return err
 	case r.Summary != nil:
 		return t.summary(r)
 	case r.Status != nil:
@@ -31,10 +32,11 @@ func (t *txn) record(r *procmon.Record) error {
 	return &refusal{"a record of nothing"}
 }
 
-func (t *txn) loss(r *procmon.Record) error {
+// loss stores what was not seen, and says whether it was not known.
+func (t *txn) loss(r *procmon.Record) (added bool, err error) {
 	host, err := t.host(r.Host)
 	if err != nil {
-		return err
+		return false, err
 	}
 	l := r.Loss
 	var cpu, count any
@@ -44,25 +46,34 @@ func (t *txn) loss(r *procmon.Record) error {
 	if l.Count > 0 {
 		count = bytesOf(l.Count)
 	}
-	err = t.exec(`INSERT OR IGNORE INTO t_loss (host, life, seq, begin, done, cpu, reason, source, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	n, err := t.change(`INSERT OR IGNORE INTO t_loss (host, life, seq, begin, done, cpu, reason, source, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		host, r.Time.UnixNano(), bytesOf(r.Seq), microsOf(l.From), microsOf(l.To), cpu, clean(l.Reason), known(l.Where), count)
-	return err
+	return n > 0, err
+}
+
+// startOf is when a record's run began, in µs since the epoch, or why the
+// record can't be stored.
+func startOf(r *procmon.Record) (int64, error) {
+	if r.Run.Process == nil {
+		return 0, &refusal{"a run without a process"}
+	}
+	start := r.Run.Start.UnixMicro()
+	if start < minStart || start > maxStart {
+		return 0, &refusal{fmt.Sprintf("a run that began at %s", r.Run.Start)}
+	}
+	if r.Phase > procmon.End {
+		return 0, &refusal{fmt.Sprintf("a record of phase %d", r.Phase)}
+	}
+	return start, nil
 }
 
 // run stores what one record tells of a run.
 func (t *txn) run(r *procmon.Record) error {
-	run := r.Run
-	if run.Process == nil {
-		return &refusal{"a run without a process"}
+	start, err := startOf(r)
+	if err != nil {
+		return err
 	}
-	start := run.Start.UnixMicro()
-	if start < minStart || start > maxStart {
-		return &refusal{fmt.Sprintf("a run that began at %s", run.Start)}
-	}
-	if r.Phase > procmon.End {
-		return &refusal{fmt.Sprintf("a record of phase %d", r.Phase)}
-	}
-	key := liveKeyOf(r.Boot, run.Process)
+	key := liveKeyOf(r.Boot, r.Run.Process)
 	row, err := t.find(r, start, key)
 	if err != nil {
 		return err

@@ -137,19 +137,11 @@ func exitFrom(n int64) procmon.Exit {
 // not known. Rows of short parents are written after their children's, so that
 // a start and a pid are what can name them.
 func parentOf(run *procmon.Run) any {
-	p, c := run.Parent, run.Process.Run
-	if p.Process.PID == 0 || bootTime(p) == 0 || bootTime(c) == 0 {
+	since, ok := run.SinceParent()
+	if !ok {
 		return nil
 	}
-	return time.Duration(int64(bootTime(c) - bootTime(p))).Microseconds()
-}
-
-// bootTime is when a run began: found alive, when its process did.
-func bootTime(id procmon.RunID) procmon.BootNS {
-	if id.Exec != 0 {
-		return id.Exec
-	}
-	return id.Process.Start.BootNS()
+	return since.Microseconds()
 }
 
 // taskOf stores task numbers as numbers, which take less room than text.

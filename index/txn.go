@@ -86,6 +86,9 @@ func (t *txn) noticeOthers() error {
 		return err
 	}
 	if t.w.version != version {
+		if t.w.version != 0 {
+			t.w.others++
+		}
 		t.w.cache.forget()
 		t.w.version = version
 	}

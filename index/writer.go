@@ -52,6 +52,7 @@ type Writer struct {
 	// version is SQLite's data_version, as of which the cache is right: it
 	// changes when another process writes.
 	version int64
+	others  int    // how often it changed
 	line    []byte // the command line in the making
 	ends    int    // the slot of noteEnds that was written last
 	used    idSet  // texts that runs refer to, while Prune collects them; else nil

@@ -62,6 +62,7 @@ func (w *world) app() *cli.App {
 				append(rangeFlags(), commonFlags()...)),
 			w.command("unknown", "the programs that have no name yet, and how to name them", "", unknownDescription, w.unknown, unknownFlags()),
 			w.command("reclassify", "name recorded runs again with today's rules", "", reclassifyDescription, w.reclassify, reclassifyFlags()),
+			w.command("import", "take JSON lines into an index", "FILE…", importDescription, w.importLines, importFlags()),
 			w.command("import-jobs", "take over what the scheduler's accounting says of jobs", "FILE…", importJobsDescription, w.importJobs, importJobsFlags()),
 			w.command("serve", "the reports as pages, for a browser", "", serveDescription, w.serve, serveFlags()),
 			hidden(w.command("answer", "what procmond starts to answer a user's question", "", "", w.answerUser, []cli.Flag{

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bufio"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -126,39 +123,9 @@ func (w *world) importJobs(c *cli.Context) (err error) {
 	return err
 }
 
-// nameless is an error of a file without the file's name.
-func nameless(err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
-}
-
 // open reads one file, compressed or not.
 func (i *importing) open(ctx context.Context, name string) error {
-	in, size := i.w.in, int64(0)
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		if st, err := f.Stat(); err == nil && st.Mode().IsRegular() {
-			size = st.Size()
-		}
-		in = f
-	}
-	i.progress.begin(name, size)
-	raw := bufio.NewReader(io.TeeReader(in, i.progress))
-	if magic, err := raw.Peek(2); err == nil && magic[0] == 0x1f && magic[1] == 0x8b {
-		z, err := gzip.NewReader(raw)
-		if err != nil {
-			return err
-		}
-		return i.read(ctx, name, z)
-	}
-	return i.read(ctx, name, raw)
+	return i.w.open(name, i.progress, func(in io.Reader) error { return i.read(ctx, name, in) })
 }
 
 // read imports all of a file.

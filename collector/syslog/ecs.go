@@ -129,6 +129,9 @@ func (e *encoder) process(r *procmon.Record) (args int) {
 	if run.Parent != (procmon.RunID{}) {
 		w.str("entity_id", procmon.EntityID(r.Boot, run.Parent))
 	}
+	if since, ok := run.SinceParent(); ok { // in whole µs from the start that is told
+		w.time("start", run.Start.Truncate(time.Microsecond).Add(-since.Truncate(time.Microsecond)))
+	}
 	if len(p.Ancestors) > 0 && p.Ancestors[0].ID.PID == p.PPID {
 		a := &p.Ancestors[0]
 		w.str("name", processName(a.Comm, a.Exe))
