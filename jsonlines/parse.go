@@ -32,7 +32,7 @@ func Parse(text []byte) (procmon.Record, error) {
 	}
 	var l line
 	if err := json.Unmarshal(text[start:], &l); err != nil {
-		return procmon.Record{}, fmt.Errorf("%w: %w", ErrBad, err)
+		return procmon.Record{}, fmt.Errorf("%w: %w", ErrBad, plain(err))
 	}
 	switch {
 	case l.Event.Dataset == "" && l.Cmdline != nil && l.Node != nil:
@@ -45,6 +45,15 @@ func Parse(text []byte) (procmon.Record, error) {
 		return procmon.Record{}, fmt.Errorf("%w: %w", ErrBad, err)
 	}
 	return r, nil
+}
+
+// plain says what the decoder says of a type without our names for it.
+func plain(err error) error {
+	var of *json.UnmarshalTypeError
+	if errors.As(err, &of) {
+		return fmt.Errorf("at byte %d: %.40s, which is no %s", of.Offset, of.Value, of.Type)
+	}
+	return err
 }
 
 // record makes what the dataset tells of.
