@@ -112,18 +112,20 @@ func (g *gathering) run(r *procmon.Record) error {
 	if err != nil {
 		return err
 	}
-	switch changed := false; {
+	switch {
 	case row == nil && start < g.runsFrom:
 		g.done.Older++
 	case row == nil:
 		g.done.Added++
 		_, err = g.add(r, start)
 	default:
-		if changed, err = g.goOn(r, row); changed {
+		changed, err := g.goOn(r, row)
+		if changed {
 			g.done.Updated++
 		} else {
 			g.done.Same++
 		}
+		return err
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"procmon"
 )
@@ -172,7 +173,7 @@ func TestReader(t *testing.T) {
 		break
 	}
 	want := []result{{1, nil, 0}, {4, ErrForeign, 7}, {5, errLong, maxLine}, {6, nil, 0}, {7, ErrCut, 40}}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{}), cmp.Comparer(func(a, b error) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{}), cmpopts.EquateErrors()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	r = NewReader(io.MultiReader(strings.NewReader(live+"\n"+live[:9]), errorReader{}))
