@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -47,13 +48,22 @@ func BenchmarkImport(b *testing.B) {
 	for _, pass := range []string{"new", "again"} {
 		var out, errs bytes.Buffer
 		w := &world{in: strings.NewReader(""), out: &out, err: &errs, getenv: func(string) string { return "" }, now: reporttest.Now, zone: time.UTC}
-		began := time.Now()
+		began, spent := time.Now(), cpuTime(b)
 		if code := w.run(b.Context(), []string{"procmon-report", "import", "--index", to, lines}); code != 0 {
 			b.Fatal(errs.String())
 		}
 		b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), pass+"-lines/s")
+		b.ReportMetric(float64((cpuTime(b)-spent).Microseconds())/float64(b.N), pass+"-cpu-µs/line")
 	}
 	b.ReportMetric(float64(st.Size())/float64(b.N), "bytes/line")
+}
+
+func cpuTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // usual is a run of a job.
