@@ -29,7 +29,7 @@ number and reason; the bad lines of standard input with --bad only. When they ar
 mended, FILE.bad can be imported itself.
 
 EXAMPLES:
-   procmon-report import --index /var/lib/procmon/cluster.db /var/log/procmon/runs.log*
+   procmon-report import --index /var/lib/procmon/cluster.db --keep-runs 90d /var/log/procmon-cluster
    zstdcat old.log.zst | procmon-report import --index cluster.db --bad old.bad -
 
 EXIT STATUS:
@@ -41,6 +41,8 @@ func importFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "bad", Category: "how to read", Usage: "keep lines that cannot be read in `FILE` (default: beside each file, with .bad behind its name)"},
 		&cli.BoolFlag{Name: "strict", Category: "how to read", Usage: "stop at the first bad line", DisableDefaultText: true},
+		&cli.StringFlag{Name: "keep-runs", Category: "index and output", Usage: "then forget single runs that began longer ago than this `DURATION`: 90d"},
+		&cli.StringFlag{Name: "keep-usage", Category: "index and output", Usage: "then forget usage, and all that hangs on it, of longer ago than this `DURATION`: 1825d"},
 		&cli.StringFlag{Name: "index", Category: "index and output", Usage: "write to the index at `PATH`",
 			EnvVars: []string{"PROCMON_INDEX_PATH"}, Value: defaultIndex},
 	}
@@ -52,6 +54,9 @@ const (
 	gatherBatch = 500
 	gatherBytes = 4 << 20
 )
+
+// indexGroup may read an index that is made here, as procmond's may be.
+const indexGroup = "procmon"
 
 // crowded is how long another writer is taken to be there after it wrote.
 const crowded = 30 * time.Second
@@ -70,10 +75,32 @@ type gathering struct {
 	done                           index.Gathered
 }
 
-func (w *world) importLines(c *cli.Context) (err error) {
+func (w *world) importLines(c *cli.Context) error {
 	if !c.Args().Present() {
-		return usagef("import needs files of JSON lines, or - for standard input: procmon-report import /var/log/procmon/runs.log")
+		return usagef("import needs files of JSON lines, or - for standard input: procmon-report import /var/log/procmon")
 	}
+	keep := index.Options{Path: c.String("index"), Group: indexGroup, Host: "none", Now: func() time.Time { return w.now }}
+	for flag, to := range map[string]*time.Duration{"keep-runs": &keep.KeepRuns, "keep-usage": &keep.KeepUsage} {
+		if !c.IsSet(flag) {
+			continue
+		}
+		var err error
+		if *to, _, err = duration(c.String(flag)); err != nil {
+			return usagef("--%s: %w", flag, err)
+		}
+	}
+	if err := w.gather(c); err != nil || keep.KeepRuns == 0 && keep.KeepUsage == 0 {
+		return err
+	}
+	writer, err := index.Open(c.Context, keep) // which refuses where a procmond prunes as it was told
+	if err != nil {
+		return hint(err)
+	}
+	return errors.Join(writer.Prune(c.Context), writer.Close())
+}
+
+// gather imports all files.
+func (w *world) gather(c *cli.Context) (err error) {
 	to, err := openToGather(c.Context, c.String("index"))
 	if err != nil {
 		return hint(err)
@@ -107,7 +134,7 @@ func openToGather(ctx context.Context, path string) (*index.Importer, error) {
 	if !errors.Is(err, index.ErrNone) && !errors.Is(err, index.ErrOlder) {
 		return to, err
 	}
-	if err := index.Create(ctx, path, "procmon"); err != nil {
+	if err := index.Create(ctx, path, indexGroup); err != nil {
 		return nil, err
 	}
 	return index.OpenImporter(ctx, path)

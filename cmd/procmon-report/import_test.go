@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -191,16 +190,24 @@ func TestImportAfterPruning(t *testing.T) {
 	if _, errs, code := importLines(t.Context(), path, strings.NewReader(someLines(2)), "-"); code != 0 {
 		t.Fatal(errs)
 	}
-	w, err := index.Open(t.Context(), index.Options{Path: path, Host: "n1", KeepRuns: time.Hour, Now: func() time.Time { return reporttest.Now }})
+	out, errs, code := importLines(t.Context(), path, strings.NewReader(""), "--keep-runs", "1h", "--keep-usage", "400d", "-")
+	if code != 0 || out != "No lines: nothing to import.\n" {
+		t.Fatalf("exit %d, %q %q", code, out, errs)
+	}
+	out, errs, code = importLines(t.Context(), path, strings.NewReader(someLines(2)+line(30, "2026-11-22T14:00:00Z")+"\n"), "-")
+	if code != 0 || !strings.HasPrefix(out, "3 lines: 1 run new, 0 updated, 0 known already; 2 of runs older than") {
+		t.Errorf("exit %d, %q %q", code, out, errs)
+	}
+	if _, errs, code = importLines(t.Context(), path, strings.NewReader(""), "--keep-runs", "long", "-"); code != 2 || !strings.Contains(errs, "--keep-runs") {
+		t.Errorf("no duration: exit %d, %q", code, errs)
+	}
+	daemon, err := index.Open(t.Context(), index.Options{Path: path, Host: "n1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(w.Prune(t.Context()), w.Close()); err != nil {
-		t.Fatal(err)
-	}
-	out, errs, code := importLines(t.Context(), path, strings.NewReader(someLines(2)+line(30, "2026-11-22T14:00:00Z")+"\n"), "-")
-	if code != 0 || !strings.HasPrefix(out, "3 lines: 1 run new, 0 updated, 0 known already; 2 of runs older than") {
-		t.Errorf("exit %d, %q %q", code, out, errs)
+	defer daemon.Close()
+	if _, errs, code = importLines(t.Context(), path, strings.NewReader(""), "--keep-runs", "1h", "-"); code != 1 || !strings.Contains(errs, "stop it first") {
+		t.Errorf("pruning a daemon's index: exit %d, %q", code, errs)
 	}
 }
 
