@@ -119,3 +119,13 @@ func dump(t testing.TB, r *Reader, query string, args ...any) []map[string]any {
 func aBatch(n int) []procmon.Record {
 	return newHistory(rand.New(rand.NewPCG(1, 2)), 0.2).batch(n)
 }
+
+// newestSchema is the version of the schema that this program makes.
+func newestSchema(t *testing.T) int {
+	t.Helper()
+	steps, err := migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(steps)
+}

@@ -240,8 +240,9 @@ func (t *txn) summary(r *procmon.Record) error {
 	if err != nil {
 		return err
 	}
-	err = t.exec(`UPDATE t_job_host SET cpus = ifnull(?, cpus), gpus = ifnull(?, gpus), begin = ifnull(?, begin), done = ifnull(?, done)
-		WHERE job = ? AND host = ?`, positive(s.CPUs), positive(s.GPUs), microsOf(s.Start), microsOf(s.End), job, host)
+	err = t.exec(`UPDATE t_job_host SET cpus = ifnull(?, cpus), gpus = ifnull(?, gpus), begin = ifnull(?, begin), done = ifnull(?, done),
+		cgroup_us = max(ifnull(?, cgroup_us), ifnull(cgroup_us, 0))
+		WHERE job = ? AND host = ?`, positive(s.CPUs), positive(s.GPUs), microsOf(s.Start), microsOf(s.End), positive(int(s.CgroupCPU.Microseconds())), job, host)
 	return err
 }
 

@@ -118,7 +118,7 @@ func (t *txn) foldJob(from, to *jobRow) error {
 		}
 	}
 	for _, query := range []string{
-		"INSERT OR IGNORE INTO t_job_host SELECT ?2, host, cpus, gpus, begin, done FROM t_job_host WHERE job = ?1",
+		"INSERT OR IGNORE INTO t_job_host SELECT ?2, host, cpus, gpus, begin, done, cgroup_us FROM t_job_host WHERE job = ?1",
 		"DELETE FROM t_job_host WHERE job = ?1 AND ?2",
 		"UPDATE OR IGNORE t_allocation SET job = ?2 WHERE job = ?1",
 		"DELETE FROM t_allocation WHERE job = ?1 AND ?2",

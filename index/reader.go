@@ -89,7 +89,9 @@ func (r *Reader) Info(ctx context.Context) (Info, error) {
 
 func (r *Reader) info(ctx context.Context, info *Info) error {
 	var runs, first, last, runsFrom, usageFrom sql.NullInt64
-	err := r.db.QueryRowContext(ctx, `SELECT sum(runs), min(day * 86400000 + first) * 1000, max(day * 86400000 + last) * 1000,
+	err := r.db.QueryRowContext(ctx, `SELECT sum(runs),
+		(SELECT min(day * 86400000 + first) * 1000 FROM t_history WHERE day = (SELECT min(day) FROM t_history)),
+		(SELECT max(day * 86400000 + last) * 1000 FROM t_history WHERE day = (SELECT max(day) FROM t_history)),
 		(SELECT value FROM t_meta WHERE key = 'runs_from'), (SELECT value FROM t_meta WHERE key = 'usage_from') FROM t_history`).
 		Scan(&runs, &first, &last, &runsFrom, &usageFrom)
 	if err != nil {

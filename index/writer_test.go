@@ -284,7 +284,7 @@ func TestSeen(t *testing.T) {
 	mustWrite(t, w, procmon.Record{Host: "n2", Time: t0.Add(time.Hour), Status: &procmon.Status{Action: "hourly"}})
 	at(t0)
 	info, err := mustRead(t, w).Info(t.Context())
-	want := Info{Path: o.Path, Schema: 4, Runs: 1, First: t0, Last: t0.Add(10 * time.Second),
+	want := Info{Path: o.Path, Schema: newestSchema(t), Runs: 1, First: t0, Last: t0.Add(10 * time.Second),
 		Hosts: []HostInfo{{"n1", t0}, {"n2", t0.Add(time.Hour)}}}
 	if diff := cmp.Diff(want, info); diff != "" || err != nil {
 		t.Error(err, diff)

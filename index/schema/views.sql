@@ -70,7 +70,8 @@ SELECT
     CASE WHEN r.missing & 16 THEN 'exe,' ELSE '' END || CASE WHEN r.missing & 32 THEN 'cwd,' ELSE '' END ||
     CASE WHEN r.missing & 64 THEN 'cgroup,' ELSE '' END, ','), '') AS missing,
   ifnull(r.rss & 1, 0) AS max_rss_upper_bound,
-  r.flags >> 6 & 1 AS provisional
+  r.flags >> 6 & 1 AS provisional,
+  s.job AS job_key
 FROM t_run r
 JOIN t_host h ON h.id = r.host
 JOIN t_user u ON u.id = r.user
@@ -79,6 +80,12 @@ JOIN t_job j ON j.id = s.job
 JOIN t_identity i ON i.id = r.identity
 JOIN t_app a ON a.id = i.app
 JOIN t_command c ON c.id = r.command;
+
+DROP VIEW IF EXISTS long_runs;
+CREATE VIEW long_runs AS
+SELECT id AS run_id
+FROM t_run
+WHERE elapsed / 1e6 > 3600 OR flags & 1; -- as t_run_long has it
 
 DROP VIEW IF EXISTS usage;
 CREATE VIEW usage AS
@@ -116,7 +123,8 @@ SELECT
   (g.day * 86400000 + g.last) / 1e3 AS last,
   j.sluid AS sluid,
   nullif(j.claim, -1) AS claim_uid,
-  g.rss & 1 AS max_rss_upper_bound
+  g.rss & 1 AS max_rss_upper_bound,
+  s.job AS job_key
 FROM t_usage g
 JOIN t_host h ON h.id = g.host
 JOIN t_user u ON u.id = g.user
@@ -179,7 +187,9 @@ SELECT
   t.gpus AS gpus,
   t.begin / 1e6 AS start,
   t.done / 1e6 AS "end",
-  nullif(j.claim, -1) AS claim_uid
+  nullif(j.claim, -1) AS claim_uid,
+  j.id AS job_key,
+  t.cgroup_us / 1e6 AS cgroup_cpu_seconds
 FROM t_job j
 JOIN t_job_host t ON t.job = j.id
 JOIN t_host h ON h.id = t.host;
@@ -230,6 +240,7 @@ SELECT
   a.cpu_us / 1e6 AS cpu_seconds,
   a.cpus * a.elapsed / 1e6 AS allocated_core_seconds,
   a.gpus * a.elapsed / 1e6 AS allocated_gpu_seconds,
-  nullif(j.claim, -1) AS claim_uid
+  nullif(j.claim, -1) AS claim_uid,
+  j.id AS job_key
 FROM t_allocation a
 JOIN t_job j ON j.id = a.job;
