@@ -6,12 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
 
 // ErrNoJob is a job that the index does not know.
 var ErrNoJob = errors.New("no such job in the index")
+
+// MaxNotable is how many runs of a kind a report of a job picks out.
+const MaxNotable = 10
 
 // MaxJobs is how many jobs one report tells of singly.
 const MaxJobs = 5
@@ -30,10 +34,13 @@ type JobReport struct {
 type JobDetail struct {
 	Facts        Grid // one row
 	Accounting   Grid // what the scheduler's accounting says: one row, or none
-	Hosts        Grid // its share of each host, where prolog and epilog told it
+	Hosts        Grid // its share of each host: what prolog and epilog told, its runs' CPU time and its cgroup's
 	Steps        Grid
 	Applications Grid
 	Runs         Grid // oldest first, every run after its parent; column depth says how deep it stands
+	Slowest      Grid // the runs that took longest, MaxNotable at most
+	Failed       Grid // the first runs that failed, MaxNotable at most
+	Exits        Grid // how many runs ended in which way, failures only
 	RunCount     int  // single runs that there are, shown or not
 	Coverage     Coverage
 	Notes        []string
@@ -63,26 +70,59 @@ func (s *statement) key(k *jobKey) {
 // of each. The error wraps ErrNoJob when there is none.
 func FindJob(ctx context.Context, db Querier, id string, limit int, now time.Time) (*JobReport, error) {
 	r := &JobReport{ID: id, Now: now}
-	keys, err := r.find(ctx, db)
+	keep := make(map[string]*statement)
+	for _, view := range []string{fromUsage, fromRuns, "jobs", "allocations"} {
+		keep[view] = &statement{jobs: map[bool]string{true: "one.jobs"}[view == fromUsage || view == fromRuns]}
+		keep[view].filter(Filter{Job, []string{id}})
+	}
+	all, err := views(ctx, db, keep)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := r.find(ctx, all)
 	if err != nil {
 		return nil, err
 	}
 	if len(keys) == 0 {
+		if job, step, ok := cutStep(id); ok {
+			return findStep(ctx, db, job, step, limit, now)
+		}
 		return nil, fmt.Errorf("%w: %q", ErrNoJob, id)
 	}
-	r.Overview, err = Summarize(ctx, db, Query{
-		By: []Dimension{Cluster, Job, User}, Filters: []Filter{{Job, []string{id}}}, Now: now, Sort: "-first", Limit: mostRows,
+	r.Overview, err = Summarize(ctx, all, Query{
+		By: []Dimension{Cluster, Job, User}, Filters: []Filter{{Job, []string{id}}}, Now: now, Sort: "-first", Limit: mostRows, bare: true,
 	})
 	if err != nil {
 		return nil, err
 	}
 	r.Overview.drop("jobs", "users")
 	for i := range r.Jobs {
-		if err := r.Jobs[i].fill(ctx, db, &keys[i], limit, now); err != nil {
+		if err := r.Jobs[i].fill(ctx, all, &keys[i], limit, now); err != nil {
+			return nil, err
+		}
+	}
+	for i := range r.Jobs { // asks for more than the jobs' own rows
+		if err := r.Jobs[i].cover(ctx, db, now); err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
+}
+
+// cutStep takes the step from what sacct calls a step: 1234.batch, 4_5.0.
+func cutStep(id string) (job, step string, ok bool) {
+	job, step, ok = strings.Cut(id, ".")
+	_, err := strconv.ParseUint(step, 10, 32)
+	return job, step, ok && job != "" && (err == nil || slices.Contains([]string{"batch", "extern", "interactive"}, step))
+}
+
+// findStep reports the job of a step.
+func findStep(ctx context.Context, db Querier, job, step string, limit int, now time.Time) (*JobReport, error) {
+	r, err := FindJob(ctx, db, job, limit, now)
+	if err == nil {
+		r.Notes = append(r.Notes, fmt.Sprintf("This is all of job %s; --by executable --job %s --step %s tells its step %s alone.", job, job, step, step))
+	}
+	return r, err
 }
 
 var factColumnsOfJob = []Column{
@@ -105,10 +145,12 @@ func (r *JobReport) find(ctx context.Context, db Querier) (keys []jobKey, err er
 		json_group_array(DISTINCT host) FILTER (WHERE host IS NOT NULL), min("first"), max("last"),
 		coalesce(sum(runs), 0), coalesce(sum(failed), 0), sum(cpu_seconds), max(max_rss_bytes),
 		max(max_rss_bytes * 2 - max_rss_upper_bound) & 1, sum(read_bytes), sum(write_bytes), claim_uid FROM (`)
+	s.jobs = modeOf(db).begin().jobs
 	const ids = `scheduler, cluster, job_id, raw_job_id, sluid, restart, job_name, account, partition, user, uid, claim_uid, `
 	s.add(`SELECT ` + ids + `host, ` + sumColumns + `, NULL AS began FROM usage WHERE `)
 	s.filter(Filter{Job, []string{r.ID}})
 	s.add(` UNION ALL SELECT ` + ids + `NULL, ` + nulls(sumColumns) + `, coalesce(start, submit) FROM allocations WHERE `)
+	s.jobs = ""
 	s.filter(Filter{Job, []string{r.ID}})
 	s.add(`) GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, claim_uid ORDER BY coalesce(min("first"), min(began)), length(raw_job_id), 4, 6`)
 	jobs, restarted, clusters := 0, false, map[string]bool{}
@@ -160,7 +202,7 @@ func (j *JobDetail) fill(ctx context.Context, db Querier, key *jobKey, limit int
 		into *Grid
 		sort string
 	}{{[]Dimension{Step}, &j.Steps, "-first"}, {[]Dimension{Application, Version}, &j.Applications, ""}} {
-		t, err := Summarize(ctx, db, Query{By: part.by, Sort: part.sort, All: true, Now: now, only: key})
+		t, err := Summarize(ctx, db, Query{By: part.by, Sort: part.sort, All: true, Now: now, Allocated: true, only: key, bare: true})
 		if err != nil {
 			return err
 		}
@@ -176,13 +218,16 @@ func (j *JobDetail) fill(ctx context.Context, db Querier, key *jobKey, limit int
 	if err := j.runs(ctx, db, key, limit); err != nil {
 		return err
 	}
+	if err := j.notable(ctx, db, key); err != nil {
+		return err
+	}
 	if err := j.evidence(ctx, db, key); err != nil {
 		return err
 	}
 	if n := toInt(j.fact("runs")) - int64(j.RunCount); n > 0 {
 		j.Notes = append(j.Notes, fmt.Sprintf("%d single runs were pruned; the sums count them.", n))
 	}
-	return j.cover(ctx, db, now)
+	return nil
 }
 
 // cover asks how much was seen on the job's hosts while it ran.
@@ -219,7 +264,7 @@ func (j *JobDetail) beside(first, last time.Time, hosts []string) *statement {
 	}
 	s := new(statement)
 	// Last is told to the millisecond.
-	s.add(`SELECT count(*) FROM runs WHERE run_id >= ? AND run_id < ?`, micros(first), micros(last.Add(time.Millisecond)))
+	s.add(`SELECT count(*) AS runs FROM runs WHERE run_id >= ? AND run_id < ?`, micros(first), micros(last.Add(time.Millisecond)))
 	s.on(hosts)
 	return s
 }

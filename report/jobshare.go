@@ -32,11 +32,15 @@ func (j *JobDetail) allocation(ctx context.Context, db Querier, key *jobKey) err
 	j.Hosts.Columns = []Column{
 		{Name: "host", Title: "Host"}, {Name: "cpus", Title: "CPUs", Unit: Count, Missing: "?"}, {Name: "gpus", Title: "GPUs", Unit: Count, Missing: "?"},
 		{Name: "start", Title: "Start", Unit: Time, Missing: "?"}, {Name: "end", Title: "End", Unit: Time, Missing: "?"},
+		{Name: "cpu_seconds", Title: "CPU", Unit: Seconds, Missing: "?"}, {Name: "cgroup_cpu_seconds", Title: "CPU of its cgroup", Unit: Seconds},
 	}
 	s := new(statement)
-	s.add(`SELECT host, cpus, gpus, start, "end" FROM jobs WHERE 1`)
+	s.add(`SELECT host, max(cpus), max(gpus), min(start), max("end"), sum(cpu), max(cgroup) FROM (
+		SELECT host, cpus, gpus, start, "end", NULL AS cpu, cgroup_cpu_seconds AS cgroup FROM jobs WHERE 1`)
 	s.key(key)
-	s.add(` AND coalesce(cpus, gpus, start, "end") IS NOT NULL ORDER BY host`)
+	s.add(` AND coalesce(cpus, gpus, start, "end", cgroup_cpu_seconds) IS NOT NULL UNION ALL SELECT host, NULL, NULL, NULL, NULL, cpu_seconds, NULL FROM usage WHERE 1`)
+	s.key(key)
+	s.add(`) GROUP BY host ORDER BY host`)
 	return each(ctx, db, s, len(j.Hosts.Columns), j.Hosts.take)
 }
 

@@ -30,13 +30,14 @@ const (
 	Cluster     Dimension = "cluster"
 	Executable  Dimension = "executable"
 	Kind        Dimension = "kind"
+	Exit        Dimension = "exit"  // "0", "1", "signal 11", "running"; of single runs only
 	Day         Dimension = "day"   // UTC, "2006-01-02"
 	Month       Dimension = "month" // UTC, "2006-01"
 )
 
 // Dimensions lists every dimension, in the order of the help text.
 var Dimensions = []Dimension{
-	Application, Version, User, Account, Job, Step, Partition, Host, Cluster, Executable, Kind, Day, Month,
+	Application, Version, User, Account, Job, Step, Partition, Host, Cluster, Executable, Kind, Exit, Day, Month,
 }
 
 // ParseDimension finds a dimension by its name; otherwise the error is an
@@ -79,6 +80,16 @@ type Query struct {
 	// application, which leaves them out unless a filter asks for a kind or an application.
 	All bool
 
+	// Compare adds the CPU time of the period before, which is as long, and the
+	// rows that only that one has.
+	Compare bool
+
+	Who bool // name the users of each row
+
+	// Allocated adds the core and GPU time that jobs were allocated, which takes
+	// longer than all the rest. Sorting by it implies it.
+	Allocated bool
+
 	Now time.Time // the time of asking
 
 	// What the index has: single runs that started before RunsFrom and daily
@@ -86,6 +97,7 @@ type Query struct {
 	RunsFrom, UsageFrom time.Time
 
 	only *jobKey // nil: all jobs
+	bare bool    // nobody asks for its coverage
 }
 
 // normal is the query with everything implied written out.
@@ -95,6 +107,7 @@ func (q Query) normal() (Query, error) {
 		q.By = slices.Insert(q.By, i, Application)
 	}
 	q.By = dedupe(q.By)
+	q.Allocated = q.Allocated || strings.HasPrefix(strings.TrimPrefix(q.Sort, "-"), "allocated_")
 	if q.Until.IsZero() || q.Until.After(q.Now) {
 		q.Until = q.Now
 	}
@@ -104,6 +117,10 @@ func (q Query) normal() (Query, error) {
 	case !q.Since.Before(q.Until):
 		return q, fmt.Errorf("%w: the range begins at %s and ends at %s",
 			ErrQuery, q.Since.Format(time.RFC3339), q.Until.Format(time.RFC3339))
+	case q.Compare && q.Since.IsZero():
+		return q, fmt.Errorf("%w: without a beginning there is nothing before to compare with", ErrQuery)
+	case q.Compare && (slices.Contains(q.By, Day) || slices.Contains(q.By, Month)):
+		return q, fmt.Errorf("%w: the period before has other days and months, so rows of them cannot be compared", ErrQuery)
 	case q.Limit < 0:
 		return q, fmt.Errorf("%w: limit %d is below 0", ErrQuery, q.Limit)
 	}
@@ -153,4 +170,18 @@ func dedupe[T comparable](in []T) []T {
 		}
 	}
 	return out
+}
+
+// earlier is the query of the period before, which is as long: as many days
+// where the range is whole days.
+func (q *Query) earlier() Query {
+	e := *q
+	e.Until = q.Since
+	span := q.Until.Sub(q.Since)
+	if wholeDay(q.Since) {
+		const day = secondsADay * time.Second
+		span = (span + day - 1).Truncate(day)
+	}
+	e.Since = q.Since.Add(-span)
+	return e
 }

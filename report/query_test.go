@@ -87,7 +87,7 @@ func TestRangesOfPrunedIndexes(t *testing.T) {
 			[]string{"What ran before 2026-11-20 (UTC) is not in the index any more."}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.q.Now = reporttest.Now
+			c.q.Now, c.q.By = reporttest.Now, []report.Dimension{report.Host}
 			table, err := report.Summarize(t.Context(), db, c.q)
 			if err != nil {
 				t.Fatal(err)

@@ -2,28 +2,46 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
-// choose finds the view that answers a query. The daily sums of usage do it
-// for whole UTC days, single runs for other ranges as long as they are kept;
-// then the range is widened to whole days, and the notes say so.
+// choose finds the view that answers a query: the smallest that has its
+// dimensions. Daily sums do it for whole UTC days, single runs for other ranges as long as
+// they are kept; then the range is widened to whole days, and the notes say so.
 func choose(q *Query) (source string, notes []string) {
-	source = fromUsage
+	asked := slices.Concat(q.By, filtered(q.Filters))
+	source = fromHistory
+	if q.only != nil || slices.ContainsFunc(asked, func(d Dimension) bool { return !slices.Contains(historyDimensions, d) }) {
+		source = fromUsage
+	}
+	daily, oldest := source, q.Since
+	if q.Compare {
+		oldest = q.earlier().Since
+	}
 	if !wholeDay(q.Since) || !wholeDay(q.Until) && q.Until.Before(q.Now) {
 		source = fromRuns
 	}
-	if source == fromRuns && q.Since.Before(q.RunsFrom) {
-		source = fromUsage
+	switch {
+	case slices.Contains(asked, Exit):
+		source = fromRuns
+		if oldest.Before(q.RunsFrom) {
+			notes = append(notes, fmt.Sprintf("How runs ended is known of single runs only, which are kept since %s.", q.RunsFrom.UTC().Format(time.RFC3339)))
+		}
+	case source == fromRuns && oldest.Before(q.RunsFrom):
+		source = daily
 		q.widen()
 		notes = append(notes, fmt.Sprintf("Single runs are kept since %s only: the range is widened to whole days (UTC).",
 			q.RunsFrom.UTC().Format(time.RFC3339)))
 	}
-	if q.Since.Before(q.UsageFrom) {
+	if oldest.Before(q.UsageFrom) {
 		notes = append(notes, fmt.Sprintf("What ran before %s (UTC) is not in the index any more.", q.UsageFrom.UTC().Format(time.DateOnly)))
 	}
 	return source, notes
 }
+
+// historyDimensions are those of the view history.
+var historyDimensions = []Dimension{Application, Version, Kind, User, Account, Partition, Cluster, Day, Month}
 
 // widen makes a range whole UTC days.
 func (q *Query) widen() {

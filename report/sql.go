@@ -6,22 +6,13 @@ import (
 	"time"
 )
 
-// The views that a query can be answered from.
-const (
-	fromUsage = "usage"
-	fromRuns  = "runs"
-)
-
-// The columns that both views have.
-const (
-	factColumns = `host, user, uid, cluster, job_id, raw_job_id, sluid, restart, claim_uid, step_id, account, partition, application, version, kind, executable`
-	sumColumns  = `runs, failed, cpu_seconds, elapsed_seconds, max_rss_bytes, max_rss_upper_bound, read_bytes, write_bytes, "first", "last"`
-)
-
 // statement is SQL in the making, with its arguments.
 type statement struct {
 	strings.Builder
 	args []any
+	// jobs is the view in which jobs are looked up by their ids, so that SQLite
+	// begins with them; empty: none.
+	jobs string
 }
 
 func (s *statement) add(sql string, args ...any) {
@@ -29,40 +20,13 @@ func (s *statement) add(sql string, args ...any) {
 	s.args = append(s.args, args...)
 }
 
-// facts selects rows of one shape from a source, those of the range only.
-// A run counts on the day of its start, its costs on the day of its end, as
-// the index books them: the rows of runs are taken apart to say the same.
-func (s *statement) facts(source string, q *Query) {
-	switch source {
-	case fromRuns:
-		s.add(`SELECT date(start, 'unixepoch') AS day, `+factColumns+`, 1 AS runs, 0 AS failed, 0.0 AS cpu_seconds,
-			0.0 AS elapsed_seconds, NULL AS max_rss_bytes, 0 AS max_rss_upper_bound, 0 AS read_bytes, 0 AS write_bytes, start AS "first", start AS "last"
-			FROM runs WHERE run_id >= ? AND run_id < ?`, micros(q.Since), micros(q.Until))
-		s.add(` UNION ALL SELECT date(coalesce("end", ?), 'unixepoch'), `+factColumns+`, 0,
-			coalesce(exit_code, 0) <> 0 OR coalesce(exit_signal, 0) <> 0, cpu_seconds,
-			elapsed_seconds, max_rss_bytes, max_rss_upper_bound, read_bytes, write_bytes, coalesce("end", start), coalesce("end", start)
-			FROM runs WHERE run_id < ? AND coalesce("end", ?) >= ? AND coalesce("end", ?) < ?`,
-			open(q), micros(q.Until), open(q), unix(q.Since), open(q), unix(q.Until))
-	default:
-		s.add(`SELECT day, ` + factColumns + `, ` + sumColumns + ` FROM usage`)
-		s.days(q)
-	}
-}
+// join adds another statement.
+func (s *statement) join(o *statement) { s.add(o.String(), o.args...) }
 
-// open is the moment to which the costs of a run that goes on are booked: the
-// last one before now.
-func open(q *Query) float64 { return unix(q.Now) - 1e-3 }
-
-// days keeps the UTC days of a range.
-func (s *statement) days(q *Query) {
-	word := " WHERE "
-	if !q.Since.IsZero() {
-		s.add(word+`epoch_day >= ?`, epochDay(q.Since))
-		word = " AND "
-	}
-	if q.Until.Before(q.Now) {
-		s.add(word+`epoch_day < ?`, epochDay(q.Until))
-	}
+// union adds the rows of another statement.
+func (s *statement) union(o *statement) {
+	s.add(" UNION ALL ")
+	s.join(o)
 }
 
 // where adds the filters.
@@ -105,67 +69,70 @@ func (s *statement) filter(f Filter) {
 // job adds the condition that a job is the one that users call id. Slurm's
 // arrays are 4_5, its heterogeneous jobs 4+1, OpenPBS has 2[3].server.
 func (s *statement) job(id string) {
+	if s.jobs != "" {
+		s.add("job_key IN (SELECT job_key FROM " + s.jobs + " WHERE ")
+		defer s.add(")")
+	}
 	s.add("job_id = ? OR raw_job_id = ? OR sluid = ?", id, id, id)
 	for _, mark := range []byte("_+[.") { // as ranges, which an index can answer
 		s.add(" OR job_id >= ? AND job_id < ?", id+string(mark), id+string(mark+1))
 	}
 }
 
-// leftOut is true for rows that a report by application leaves out.
-const leftOut = `coalesce(kind, 'unknown') IN ('launcher', 'shell', 'system')`
+// The columns that answered gives beside those of the table: before it which part of
+// the answer a row is and its place there, after it how many rows there are and two Parts.
+const (
+	columnsBefore = 2
+	columnsAfter  = 1 + 2*columnsOfPart
+	columnsOfPart = 4
+)
 
-// grouped is the statement of a query's rows.
-func grouped(source string, q *Query, order string) *statement {
+// answered is the statement of a whole answer, from all facts: the rows, then the total in one row.
+func answered(q *Query, facts *statement, order string) *statement {
 	s := new(statement)
-	s.add("SELECT ")
-	for i, d := range q.By {
-		s.add(fmt.Sprintf("%s AS d%d, ", dimensionColumns[d].sql, i))
+	s.add("SELECT * FROM (SELECT 0 AS part, row_number() OVER (" + order + ") AS place, *, count(*) OVER ()" + strings.Repeat(", NULL", columnsAfter-1) + " FROM (SELECT ")
+	for i := range q.By {
+		s.add(fmt.Sprintf("d%d, ", i))
 	}
-	for _, m := range measuresOf(q) {
-		s.add(fmt.Sprintf("%s AS m_%s, ", m.over(""), m.Name))
+	for i, m := range measuresOf(q) {
+		s.add(map[bool]string{true: "", false: ", "}[i == 0] + m.over("") + " AS m_" + m.Name)
 	}
-	s.add("count(*) OVER () FROM (")
-	s.facts(source, q)
-	s.add(")")
-	s.where(q)
-	if q.leavesOut() {
-		s.add(" AND NOT " + leftOut)
-	}
+	s.add(" FROM (")
+	s.join(facts)
+	s.add(") WHERE NOT f_left")
 	for i := range q.By {
 		s.add(fmt.Sprintf("%s d%d", map[bool]string{true: " GROUP BY", false: ","}[i == 0], i))
 	}
-	s.add(order)
+	s.add(") ORDER BY place")
 	if q.Limit > 0 {
 		s.add(" LIMIT ?", q.Limit)
 	}
+	s.add(") UNION ALL ")
+	s.totals(q, facts)
+	s.add(" ORDER BY 1, 2")
 	return s
 }
 
-// totals is the statement of everything that a query asks for, in one row:
-// its measures, then runs and CPU seconds of what has no name, then those of
-// what was left out.
-func totals(source string, q *Query) *statement {
-	kept := "1"
-	if q.leavesOut() {
-		kept = "NOT " + leftOut
-	}
-	s := new(statement)
-	s.add("SELECT ")
+// totals selects everything that a query asks for, in one row: its measures,
+// then the Parts of what has no name and of what was left out.
+func (s *statement) totals(q *Query, facts *statement) {
+	s.add("SELECT 1, 0" + strings.Repeat(", NULL", len(q.By)))
 	for _, m := range measuresOf(q) {
-		if m.Name == "versions" {
-			s.add("NULL, ")
+		if m.Unit == List { // of all rows it would be too long
+			s.add(", NULL")
 			continue
 		}
-		s.add(m.over(kept) + ", ")
+		s.add(", " + m.over("NOT f_left"))
 	}
-	for _, which := range []string{kept + " AND application IS NULL", "NOT (" + kept + ")"} {
-		s.add(fmt.Sprintf("coalesce(sum(runs) FILTER (WHERE %[1]s), 0), coalesce(sum(cpu_seconds) FILTER (WHERE %[1]s), 0.0), ", which))
+	s.add(", NULL")
+	for _, which := range []string{"NOT f_left AND NOT f_named", "f_left"} {
+		for _, sum := range []string{"runs", "cpu", "core", "gpu"} {
+			s.add(fmt.Sprintf(", sum(f_%s) FILTER (WHERE %s)", sum, which))
+		}
 	}
-	s.add("count(*) FROM (")
-	s.facts(source, q)
+	s.add(" FROM (")
+	s.join(facts)
 	s.add(")")
-	s.where(q)
-	return s
 }
 
 // order is the ORDER BY of a query. Rows that are equal in it are ordered by
@@ -180,7 +147,7 @@ func order(q *Query) (string, error) {
 		}
 	}
 	for _, m := range measuresOf(q) {
-		if m.Unit == List || m.Unit == Mark {
+		if m.Unit == List || m.Unit == Mark || m.Unit == Share {
 			continue
 		}
 		known = append(known, m.Name)
@@ -200,7 +167,7 @@ func order(q *Query) (string, error) {
 	for i := range q.By {
 		terms = append(terms, fmt.Sprintf("d%d", i))
 	}
-	return " ORDER BY " + strings.Join(terms, ", "), nil
+	return "ORDER BY " + strings.Join(terms, ", "), nil
 }
 
 func direction(down bool) string {

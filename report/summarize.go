@@ -28,48 +28,75 @@ func Summarize(ctx context.Context, db Querier, q Query) (*Table, error) {
 	for _, m := range measuresOf(&q) {
 		t.Columns = append(t.Columns, m.Column)
 	}
-	if err := t.fill(ctx, db); err != nil {
+	if err := t.answer(ctx, db); err != nil {
 		return nil, err
 	}
-	if err := t.sum(ctx, db); err != nil {
-		return nil, err
+	if q.bare {
+		return t, nil
 	}
 	t.Coverage, err = coverage(ctx, db, recorded(source, &q), q.Since, q.Until)
 	return t, err
 }
 
-// fill reads the rows.
-func (t *Table) fill(ctx context.Context, db Querier) error {
-	order, err := order(&t.Query)
+// answer reads the rows and the totals.
+func (t *Table) answer(ctx context.Context, db Querier) error {
+	q := &t.Query
+	order, err := order(q)
 	if err != nil {
 		return err
 	}
-	s := grouped(t.Source, &t.Query, order)
-	return each(ctx, db, s, len(t.Columns)+1, func(raw []any) error {
-		row, err := t.values(raw)
+	m := modeOf(db)
+	relations := []relation{{"facts", facts(t.Source, q, m), func(s *statement) *statement { return presummed(q, s) }}}
+	if q.wantsAllocation() {
+		relations = append(relations, relation{"spans", spans(q, m), nil})
+		if q.divides() || q.leavesOut() {
+			relations = append(relations, relation{"parts", parts(q, m), nil})
+		}
+	}
+	with, err := bring(ctx, db, relations...)
+	if err != nil {
+		return err
+	}
+	all := new(statement)
+	all.add("SELECT * FROM facts")
+	if q.wantsAllocation() {
+		with.with("charged", charged(q, m))
+		all.add(" UNION ALL SELECT * FROM charged")
+	}
+	ask := func(s *statement) *statement {
+		whole := new(statement)
+		whole.join(with)
+		whole.add(" ")
+		whole.join(s)
+		return whole
+	}
+	if err := t.fill(ctx, db, ask(answered(q, all, order))); err != nil {
+		return err
+	}
+	t.share()
+	if !q.wantsAllocation() || slices.ContainsFunc(filtered(q.Filters), dividesJobs) {
+		return nil
+	}
+	return t.allocate(ctx, db, ask(allocatedInAll(q, m)))
+}
+
+// fill reads the rows, the total, what was left out and what has no name.
+func (t *Table) fill(ctx context.Context, db Querier, s *statement) error {
+	width := len(t.Columns)
+	err := each(ctx, db, s, columnsBefore+width+columnsAfter, func(raw []any) error {
+		row, err := t.values(raw[columnsBefore:][:width])
 		if err != nil {
 			return err
 		}
-		t.RowCount = int(toInt(raw[len(t.Columns)]))
-		t.Rows = append(t.Rows, row)
-		return nil
-	})
-}
-
-// sum reads the totals, what was left out and what has no name.
-func (t *Table) sum(ctx context.Context, db Querier) error {
-	dims := len(t.Query.By)
-	width := len(t.Columns) - dims
-	s := totals(t.Source, &t.Query)
-	err := each(ctx, db, s, width+5, func(raw []any) error {
-		row, err := t.values(append(make([]any, dims), raw[:width]...))
-		if err != nil {
-			return err
+		after := raw[columnsBefore+width:]
+		if toInt(raw[0]) == 0 {
+			t.RowCount = int(toInt(after[0]))
+			t.Rows = append(t.Rows, row)
+			return nil
 		}
 		t.Total = row
 		if t.Query.byApplication() {
-			t.Unnamed = Part{toInt(raw[width]), toFloat(raw[width+1])}
-			t.LeftOut = Part{toInt(raw[width+2]), toFloat(raw[width+3])}
+			t.Unnamed, t.LeftOut = partOf(after[1:]), partOf(after[1+columnsOfPart:])
 		}
 		return nil
 	})
@@ -79,10 +106,51 @@ func (t *Table) sum(ctx context.Context, db Querier) error {
 	return err
 }
 
+func partOf(raw []any) Part {
+	return Part{toInt(raw[0]), toFloat(raw[1]), Allocation{toFloat(raw[2]), toFloat(raw[3])}}
+}
+
+// share says how much of the CPU time each row has.
+func (t *Table) share() {
+	cpu, share := t.column("cpu_seconds"), t.column("cpu_share")
+	whole := toFloat(t.Total[cpu])
+	for _, row := range append(t.Rows, t.Total) {
+		if row[cpu] != nil && whole > 0 {
+			row[share] = toFloat(row[cpu]) / whole
+		}
+	}
+}
+
+// allocate reads what was allocated, and says what of it no row has.
+func (t *Table) allocate(ctx context.Context, db Querier, s *statement) error {
+	return each(ctx, db, s, 2, func(raw []any) error {
+		if raw[0] == nil {
+			return nil
+		}
+		t.Allocated = &Allocation{toFloat(raw[0]), toFloat(raw[1])}
+		left := func(whole, out float64, name string) float64 {
+			rest := whole - out - toFloat(t.Total[t.column(name)])
+			if rest < whole*1e-9 { // what adding up floats makes of nothing
+				return 0
+			}
+			return rest
+		}
+		t.Unattributed = Allocation{
+			left(t.Allocated.CoreSeconds, t.LeftOut.CoreSeconds, "allocated_core_seconds"),
+			left(t.Allocated.GPUSeconds, t.LeftOut.GPUSeconds, "allocated_gpu_seconds"),
+		}
+		return nil
+	})
+}
+
+// column is the place of a column, by its name.
+func (t *Grid) column(name string) int {
+	return slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
+}
+
 // empty says whether nothing at all was found.
 func (t *Table) empty() bool {
-	i := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == "last" })
-	return t.Total == nil || t.Total[i] == nil
+	return t.Total == nil || t.Total[t.column("last")] == nil && (!t.Query.Allocated || t.Total[t.column("allocated_core_seconds")] == nil)
 }
 
 // each runs a statement and hands on its rows, width values each.
@@ -122,7 +190,7 @@ func (t *Grid) values(raw []any) ([]any, error) {
 			row[i] = toInt(raw[i])
 		case Mark:
 			row[i] = toInt(raw[i]) != 0
-		case Seconds:
+		case Seconds, Share, Change:
 			row[i] = toFloat(raw[i])
 		case Time:
 			row[i] = moment(toFloat(raw[i]))

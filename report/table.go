@@ -17,6 +17,8 @@ const (
 	Bytes               // int64
 	Time                // time.Time, UTC
 	List                // []string
+	Share               // float64, 0 to 1: a part of the total
+	Change              // float64, seconds more or less than before
 	Mark                // bool: about the value of the column before it, which for people stands there
 )
 
@@ -49,15 +51,24 @@ type Table struct {
 	RowCount int  // rows that there are without the limit
 	LeftOut  Part // launchers, shells and system programs, when the query does not count them
 	Unnamed  Part // runs whose application is unknown, counted in Total; in reports by application
-	Coverage Coverage
-	Notes    []string // what a reader should know, in sentences
+	// Allocated is the core and GPU time of the jobs in the range, as the scheduler
+	// tells it: Total, LeftOut and Unattributed together. nil: not known, or some filter keeps parts of jobs only.
+	Allocated *Allocation
+	// Unattributed is what of Allocated no row has: of jobs of which no CPU time is recorded, or less than accounting tells.
+	Unattributed Allocation
+	Coverage     Coverage
+	Notes        []string // what a reader should know, in sentences
 }
 
 // Part is a share of the runs.
 type Part struct {
 	Runs       int64
 	CPUSeconds float64
+	Allocation
 }
+
+// Allocation is time for which jobs had cores and GPUs.
+type Allocation struct{ CoreSeconds, GPUSeconds float64 }
 
 // Coverage is what was recorded in a time, of all users and jobs, and what is
 // known not to have been.

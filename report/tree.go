@@ -29,11 +29,7 @@ const longest = 4096
 func (j *JobDetail) runs(ctx context.Context, db Querier, key *jobKey, limit int) error {
 	flat := Grid{Columns: runColumns}
 	var nodes []node
-	s := new(statement)
-	s.add(`SELECT 0, host, pid, ppid, start, "end", step_id, task_id, `+person+`, application, version, coalesce(kind, 'unknown'),
-		executable, substr(command_line, 1, ?), command_cut OR length(command_line) > ?, elapsed_seconds, cpu_seconds, max_rss_bytes, max_rss_upper_bound, read_bytes, write_bytes, exit_code, exit_signal, outcome, provisional,
-		parent_start FROM runs WHERE 1`, longest, longest)
-	s.key(key)
+	s := singles(key)
 	s.add(` ORDER BY run_id LIMIT ?`, limit)
 	more := len(runColumns)
 	err := each(ctx, db, s, more+1, func(raw []any) error {
@@ -57,6 +53,42 @@ func (j *JobDetail) runs(ctx context.Context, db Querier, key *jobKey, limit int
 		j.Runs.Rows = append(j.Runs.Rows, row)
 	}
 	return nil
+}
+
+// singles selects runColumns, and the start of the parent run, of a job's runs.
+func singles(key *jobKey) *statement {
+	s := new(statement)
+	s.add(`SELECT 0, host, pid, ppid, start, "end", step_id, task_id, `+person+`, application, version, coalesce(kind, 'unknown'),
+		executable, substr(command_line, 1, ?), command_cut OR length(command_line) > ?, elapsed_seconds, cpu_seconds, max_rss_bytes,
+		max_rss_upper_bound, read_bytes, write_bytes, exit_code, exit_signal, outcome, provisional, parent_start FROM runs WHERE 1`, longest, longest)
+	s.key(key)
+	return s
+}
+
+// notable reads the runs that took longest and those that failed. Launchers and
+// shells take long because what they began does: they come last.
+func (j *JobDetail) notable(ctx context.Context, db Querier, key *jobKey) error {
+	j.Slowest.Columns, j.Failed.Columns = runColumns, runColumns
+	for _, part := range []struct {
+		into *Grid
+		sql  string
+	}{
+		{&j.Slowest, ` AND elapsed_seconds > 0 ORDER BY ` + leftOut + `, elapsed_seconds DESC, run_id LIMIT ?`},
+		{&j.Failed, ` AND outcome = 'failure' ORDER BY run_id LIMIT ?`},
+	} {
+		s := singles(key)
+		s.add(part.sql, MaxNotable)
+		err := each(ctx, db, s, len(runColumns)+1, func(raw []any) error { return part.into.take(raw) })
+		if err != nil {
+			return err
+		}
+	}
+	j.Exits.Columns = []Column{{Name: "exit", Title: "Exit", Missing: "(unknown)"}, {Name: "runs", Title: "Runs", Unit: Count, Rank: 1}}
+	s := new(statement)
+	s.add(`SELECT ` + exitWay + `, count(*) FROM runs WHERE outcome = 'failure'`)
+	s.key(key)
+	s.add(` GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?`, MaxNotable)
+	return each(ctx, db, s, 2, j.Exits.take)
 }
 
 // node is what the tree needs of a run; times are Unix seconds.

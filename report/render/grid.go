@@ -103,6 +103,16 @@ func (g *grid) leastWanted(rank int) int {
 	return best
 }
 
+// spare takes away columns of these names that have nothing to tell.
+func (g *grid) spare(names ...string) {
+	for i := len(g.columns) - 1; i >= 0; i-- {
+		told := func(row []cell) bool { return row[i].text != "" && row[i].text != "0 s" }
+		if slices.Contains(names, g.columns[i].Name) && !slices.ContainsFunc(g.rows, told) {
+			g.remove(i)
+		}
+	}
+}
+
 // hide takes away the count of what rows are by: it is 1 in each.
 func (g *grid) hide(by []report.Dimension) {
 	counts := map[report.Dimension]string{report.User: "users", report.Job: "jobs"}
@@ -137,7 +147,7 @@ func (g *grid) draw(w []int, rows ...[]cell) string {
 	columns := make([]table.ColumnConfig, len(g.columns))
 	for i, c := range g.columns {
 		columns[i] = table.ColumnConfig{Number: i + 1, Align: text.AlignLeft, WidthMin: w[i], WidthMax: w[i], WidthMaxEnforcer: cut}
-		if c.Unit == report.Count || c.Unit == report.Seconds || c.Unit == report.Bytes {
+		if slices.Contains([]report.Unit{report.Count, report.Seconds, report.Bytes, report.Share, report.Change}, c.Unit) {
 			columns[i].Align = text.AlignRight
 		}
 		if c.Name == string(report.Executable) {

@@ -37,6 +37,9 @@ func Job(w io.Writer, r *report.JobReport, o Options) error {
 	return p.flush()
 }
 
+// fewRuns is how many runs people look through.
+const fewRuns = 20
+
 func (p *printer) job(j *report.JobDetail) {
 	p.facts(&j.Facts)
 	if len(j.Accounting.Rows) > 0 {
@@ -46,9 +49,16 @@ func (p *printer) job(j *report.JobDetail) {
 	p.section("Hosts", &j.Hosts)
 	p.section("Steps", &j.Steps)
 	p.section("Applications", &j.Applications)
-	if len(j.Runs.Rows) > 0 {
-		p.printf("\n%s\n", p.bold("Runs"))
-		p.lay(p.tree(&j.Runs))
+	p.section("Failures", &j.Exits)
+	for _, part := range []struct {
+		title string
+		runs  *report.Grid
+		many  bool // too many runs to find these among
+	}{{"Failed runs", &j.Failed, j.RunCount > fewRuns}, {"Slowest runs", &j.Slowest, j.RunCount > fewRuns}, {"Runs", &j.Runs, true}} {
+		if len(part.runs.Rows) > 0 && part.many {
+			p.printf("\n%s\n", p.bold(part.title))
+			p.lay(p.tree(part.runs))
+		}
 	}
 	if n := j.RunCount - len(j.Runs.Rows); n > 0 {
 		p.printf("\n")
@@ -58,8 +68,32 @@ func (p *printer) job(j *report.JobDetail) {
 	for _, note := range j.Notes {
 		p.paragraph(note)
 	}
+	p.counted(j)
 	if !j.Coverage.To.IsZero() {
 		p.coverage(&j.Coverage, " on its hosts")
+	}
+}
+
+// counted says how much of the CPU time that kernel or scheduler counted its runs have.
+func (p *printer) counted(j *report.JobDetail) {
+	runs, cgroup, told := 0.0, 0.0, false
+	for _, row := range j.Hosts.Rows {
+		var cpu, all any
+		for i, c := range j.Hosts.Columns {
+			switch c.Name {
+			case "cpu_seconds":
+				cpu = row[i]
+			case "cgroup_cpu_seconds":
+				all = row[i]
+			}
+		}
+		if all, ok := all.(float64); ok {
+			cpu, _ := cpu.(float64)
+			runs, cgroup, told = runs+cpu, cgroup+all, true
+		}
+	}
+	if told && cgroup > 0 {
+		p.paragraph(fmt.Sprintf("Its runs used %s of the %s of CPU time that its cgroups counted (%s).", seconds(runs), seconds(cgroup), share(runs/cgroup)))
 	}
 }
 
@@ -90,6 +124,7 @@ func (p *printer) section(title string, g *report.Grid) {
 	for _, row := range g.Rows {
 		out.rows = append(out.rows, p.cells(g.Columns, row))
 	}
+	out.spare("allocated_core_seconds", "allocated_gpu_seconds", "cgroup_cpu_seconds")
 	p.lay(out)
 }
 
@@ -184,7 +219,8 @@ func jobJSON(w io.Writer, r *report.JobReport) error {
 		for _, part := range []struct {
 			name string
 			grid *report.Grid
-		}{{"allocation", &j.Hosts}, {"steps", &j.Steps}, {"applications", &j.Applications}, {"run_tree", &j.Runs}} {
+		}{{"allocation", &j.Hosts}, {"steps", &j.Steps}, {"applications", &j.Applications}, {"failures", &j.Exits},
+			{"failed_runs", &j.Failed}, {"slowest_runs", &j.Slowest}, {"run_tree", &j.Runs}} {
 			o = append(o, member{part.name, jsonRows(part.grid.Columns, part.grid.Rows)})
 		}
 		var told any // null: accounting says nothing
@@ -206,7 +242,8 @@ func Coverage(w io.Writer, r *report.CoverageReport, o Options) error {
 	switch o.Format {
 	case JSON:
 		return indented(w, object{
-			{"coverage", jsonCoverage(&r.Coverage)}, {"rows", jsonRows(r.Hosts.Columns, r.Hosts.Rows)}, {"notes", list(r.Notes)},
+			{"coverage", jsonCoverage(&r.Coverage)}, {"rows", jsonRows(r.Hosts.Columns, r.Hosts.Rows)},
+			{"days", jsonRows(r.Days.Columns, r.Days.Rows)}, {"notes", list(r.Notes)},
 		})
 	case CSV:
 		return csvRows(w, r.Hosts.Columns, r.Hosts.Rows)
@@ -216,6 +253,7 @@ func Coverage(w io.Writer, r *report.CoverageReport, o Options) error {
 	p := newPrinter(w, o)
 	p.printf("%s\n", p.dim(p.span(r.Coverage.From, r.Coverage.To)))
 	p.section("Hosts", &r.Hosts)
+	p.section("Days", &r.Days)
 	p.printf("\n")
 	for _, note := range r.Notes {
 		p.paragraph(note)

@@ -62,6 +62,8 @@ func writeJSON(w io.Writer, t *report.Table) error {
 		{"total", jsonTotal(t)},
 		{"left_out", jsonPart(&t.LeftOut)},
 		{"unnamed", jsonPart(&t.Unnamed)},
+		{"unattributed", jsonAllocated(t, &t.Unattributed)},
+		{"allocated", jsonAllocated(t, t.Allocated)},
 		{"notes", list(t.Notes)},
 	})
 }
@@ -107,7 +109,7 @@ func jsonQuery(q *report.Query, source string) object {
 	}
 	return object{
 		{"by", list(q.By)}, {"filters", filters}, {"since", jsonTime(q.Since)}, {"until", jsonTime(q.Until)},
-		{"sort", q.Sort}, {"limit", q.Limit}, {"all", q.All}, {"source", source},
+		{"sort", q.Sort}, {"limit", q.Limit}, {"all", q.All}, {"compare", q.Compare}, {"allocated", q.Allocated}, {"source", source},
 	}
 }
 
@@ -131,7 +133,19 @@ func jsonRow(columns []report.Column, row []any) object {
 }
 
 func jsonPart(p *report.Part) object {
-	return object{{"runs", p.Runs}, {"cpu_seconds", p.CPUSeconds}}
+	return append(object{{"runs", p.Runs}, {"cpu_seconds", p.CPUSeconds}}, jsonAllocation(&p.Allocation)...)
+}
+
+func jsonAllocation(a *report.Allocation) object {
+	return object{{"allocated_core_seconds", a.CoreSeconds}, {"allocated_gpu_seconds", a.GPUSeconds}}
+}
+
+// jsonAllocated is null where nothing is known of allocations.
+func jsonAllocated(t *report.Table, a *report.Allocation) any {
+	if t.Allocated == nil {
+		return nil
+	}
+	return jsonAllocation(a)
 }
 
 // jsonTotal has the measures only.

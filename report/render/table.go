@@ -74,7 +74,26 @@ func (p *printer) notes(t *report.Table) {
 	if t.Unnamed.Runs > 0 {
 		p.paragraph("Without a known application: " + part(&t.Unnamed) + "; procmon-report unknown lists them.")
 	}
+	p.allocated(t)
 	p.coverage(&t.Coverage, "")
+}
+
+// allocated says where what the scheduler allocated went.
+func (p *printer) allocated(t *report.Table) {
+	a, u := t.Allocated, t.Unattributed
+	if a == nil || u == (report.Allocation{}) {
+		return
+	}
+	p.paragraph(fmt.Sprintf("Of %s that jobs were allocated, %s belong to no row: of these jobs no CPU time is recorded, or less than accounting tells.",
+		coresAndGPUs(a), coresAndGPUs(&u)))
+}
+
+func coresAndGPUs(a *report.Allocation) string {
+	s := seconds(a.CoreSeconds) + " of cores"
+	if a.GPUSeconds > 0 {
+		s += " and " + seconds(a.GPUSeconds) + " of GPUs"
+	}
+	return s
 }
 
 func part(share *report.Part) string {
@@ -94,19 +113,59 @@ func (p *printer) span(since, until time.Time) string {
 func (p *printer) grid(t *report.Table, total bool) {
 	g := &grid{columns: shownColumns(t.Columns)}
 	for _, row := range t.Rows {
-		g.rows = append(g.rows, p.cells(t.Columns, row))
+		g.rows = append(g.rows, p.rowOf(t, row))
 	}
 	if total && t.Total != nil {
-		g.total = p.cells(t.Columns, t.Total)
-		for i, c := range g.columns {
-			if c.Rank == 0 || c.Unit == report.List {
-				g.total[i] = cell{}
-			}
+		if len(t.Rows) == t.RowCount && t.Unattributed != (report.Allocation{}) {
+			g.rows = append(g.rows, p.aside(t, "(unattributed)", unattributed(t)))
 		}
-		g.total[0] = cell{text: "Total"}
+		g.total = p.aside(t, "Total", t.Total)
 	}
+	g.spare("cpu_share", "allocated_core_seconds", "allocated_gpu_seconds")
 	g.hide(t.Query.By)
 	p.lay(g)
+}
+
+// rowOf is a row of a table. Of what is gone there is nothing now, rather than
+// something that is not known.
+func (p *printer) rowOf(t *report.Table, row []any) []cell {
+	cells := p.cells(t.Columns, row)
+	i := slices.IndexFunc(t.Columns, func(c report.Column) bool { return c.Name == "change" })
+	if i < 0 || row[i] != any("gone") {
+		return cells
+	}
+	for i, c := range shownColumns(t.Columns) {
+		if c.Rank > 0 && cells[i].text == "?" {
+			cells[i].text = "-"
+		}
+	}
+	return cells
+}
+
+// aside is a row of no dimensions, with a name.
+func (p *printer) aside(t *report.Table, name string, row []any) []cell {
+	cells := p.cells(t.Columns, row)
+	for i, c := range shownColumns(t.Columns) {
+		if c.Rank == 0 || c.Unit == report.List || row != nil && cells[i].text == c.Missing {
+			cells[i] = cell{}
+		}
+	}
+	cells[0] = cell{text: name}
+	return cells
+}
+
+// unattributed is a row of what no row has.
+func unattributed(t *report.Table) []any {
+	row := make([]any, len(t.Columns))
+	for i, c := range t.Columns {
+		switch c.Name {
+		case "allocated_core_seconds":
+			row[i] = t.Unattributed.CoreSeconds
+		case "allocated_gpu_seconds":
+			row[i] = t.Unattributed.GPUSeconds
+		}
+	}
+	return row
 }
 
 // batch is how many rows are drawn at a time: one long text makes all rows as
@@ -176,6 +235,12 @@ func (p *printer) cell(c report.Column, v any) cell {
 		}
 		return cell{text: strconv.FormatInt(v, 10)}
 	case float64:
+		switch c.Unit {
+		case report.Share:
+			return cell{text: share(v)}
+		case report.Change:
+			return cell{text: change(v)}
+		}
 		return cell{text: seconds(v)}
 	case time.Time:
 		return cell{text: minute(v, p.where)}

@@ -22,6 +22,25 @@ func seconds(s float64) string {
 	}
 }
 
+// share shows a part of the whole.
+func share(part float64) string {
+	if part > 0 && part < 0.0005 {
+		return "<0.1 %"
+	}
+	return fmt.Sprintf("%.1f %%", part*100)
+}
+
+// change shows a difference of durations.
+func change(s float64) string {
+	switch {
+	case s > 0:
+		return "+" + seconds(s)
+	case s < 0:
+		return "-" + seconds(-s)
+	}
+	return "0 s"
+}
+
 // byteSize shows a size with a binary unit.
 func byteSize(n int64) string {
 	if n < 1024 {

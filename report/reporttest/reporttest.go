@@ -49,6 +49,34 @@ func Append(t testing.TB, path, host string, records ...procmon.Record) {
 	}
 }
 
+// Account imports what accounting says of jobs into an index.
+func Account(t testing.TB, path string, jobs ...procmon.Accounted) {
+	t.Helper()
+	i, err := index.OpenImporter(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := i.Import(t.Context(), jobs)
+	if err != nil || len(done.Refused) > 0 {
+		t.Fatal(err, done.Refused)
+	}
+	if err := i.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Accounted is a job of alice's as accounting tells it: it had its CPUs and GPUs all the time.
+func Accounted(id string, start time.Time, elapsed time.Duration, cpus, gpus int) procmon.Accounted {
+	j := procmon.Job{Scheduler: "slurm", Cluster: "c1", ID: id, RawID: id, User: "alice", UID: 1001, Account: "chem", Partition: "main"}
+	for f := range j.By {
+		j.By[f] = procmon.EvidenceAccounting
+	}
+	return procmon.Accounted{Job: j, Allocation: procmon.Allocation{
+		State: "COMPLETED", Over: true, Exit: &procmon.Exit{}, CPUs: cpus, GPUs: gpus, Nodes: 1,
+		Submit: start, Start: start, End: start.Add(elapsed), Elapsed: elapsed,
+	}}
+}
+
 // Run is a run in few words. Zero fields are not known.
 type Run struct {
 	At          time.Time
