@@ -37,8 +37,20 @@ F
     for f in contrib/pbs/*.json; do
         [ ! -e "$f" ] || echo "0644 $f $LIBEXEC/pbs/$(basename "$f")"
     done
-    for f in docs/man/*.8; do
-        [ ! -e "$f" ] || echo "0644 $f $MAN/$(basename "$f")"
+}
+
+# One line for every file that a program prints of itself: program, target, arguments.
+printed() {
+    local p
+    for p in procmond procmon-report; do
+        cat <<F
+$p $MAN/$p.8 man
+$p $PREFIX/share/bash-completion/completions/$p completion bash
+$p $PREFIX/share/zsh/site-functions/_$p completion zsh
+$p $PREFIX/share/fish/vendor_completions.d/$p.fish completion fish
+F
+        # Debian's zsh does not look at site-functions below /usr.
+        [ ! -e /etc/debian_version ] || echo "$p $PREFIX/share/zsh/vendor-completions/_$p completion zsh"
     done
 }
 
@@ -69,11 +81,17 @@ put() { # MODE SOURCE TARGET
 }
 
 install_all() {
-    local mode source target unit
+    local mode source target unit program arguments words
     check
     while read -r mode source target; do
         put "$mode" "$source" "$target"
     done < <(files)
+    while read -r program target arguments; do
+        read -r -a words <<< "$arguments"
+        # Not worth failing for: a program for another kind of machine does not run here.
+        "bin/$program" "${words[@]}" < /dev/null 2> /dev/null | install -D -m 0644 /dev/stdin "$DESTDIR$target" ||
+            say "bin/$program does not run here: $target is left out"
+    done < <(printed)
     unit=$DESTDIR$LIB/systemd/system/procmond.service
     [ "$BIN" = /usr/bin ] || sed -i "s#/usr/bin/procmond#$BIN/procmond#" "$unit"
 
@@ -136,7 +154,7 @@ in_use() {
 }
 
 uninstall_all() {
-    local mode source target dir
+    local mode source target dir _
     if live; then
         [ "$(id -u)" = 0 ] || die "install and uninstall need root, or DESTDIR=/some/where"
         if [ -d /run/systemd/system ]; then
@@ -156,6 +174,9 @@ uninstall_all() {
         fi
         rm -f "$DESTDIR$target"
     done < <(files)
+    while read -r _ target _; do
+        rm -f "$DESTDIR$target"
+    done < <(printed)
     for dir in "$LIBEXEC/pbs" "$LIBEXEC"; do
         [ ! -d "$DESTDIR$dir" ] || rmdir --ignore-fail-on-non-empty "$DESTDIR$dir"
     done

@@ -7,6 +7,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"procmon"
+	"procmon/cmd/internal/manual"
 	"procmon/report"
 	"procmon/report/render"
 )
@@ -29,19 +31,43 @@ EXAMPLES:
    procmon-report --by application,account --since 2026-11-01 --sort users --limit 20
    procmon-report --by-version --job 1234
    procmon-report --by-month --application GROMACS --last 365d --format csv --output gromacs.csv
+   procmon-report --by-account --last 30d --compare
+   procmon-report --index /srv/procmon/nodes --by-user
    procmon-report job 1234
    procmon-report --mine --last 7d
    procmon-report --by-application --format html --output applications.html
+   procmon-report users alice
+   procmon-report versions R
    procmon-report coverage
    procmon-report unknown --last 90d
 
 EXIT STATUS:
    0  done, also when nothing was found
-   1  failed; for "job", also when the index does not know the job
+   1  failed; for "job", also when the index does not know the job; of several
+      indexes, also when some were left out: the report is of the others then
    2  wrong use
    3  not possible here: no index, no permission to read it, or its schema is not this program's`
 
 func (w *world) app() *cli.App {
+	app := w.reports()
+	app.Commands = append(app.Commands, manual.Commands(func() *cli.App { return app }, w.out, choices(), func(why string) error { return usagef("%s", why) })...)
+	return app
+}
+
+// choices are the words that flags choose from.
+func choices() manual.Choices {
+	words := manual.Choices{"format": render.Formats}
+	for _, d := range report.Dimensions {
+		words["by"] = append(words["by"], string(d))
+	}
+	for _, k := range procmon.AppKinds {
+		words["kind"] = append(words["kind"], string(k))
+	}
+	return words
+}
+
+// reports is the program but for what documents it.
+func (w *world) reports() *cli.App {
 	return &cli.App{
 		Name:            "procmon-report",
 		Usage:           "say which applications ran, for whom, and what they cost",
@@ -58,7 +84,10 @@ func (w *world) app() *cli.App {
 		Commands: []*cli.Command{
 			w.command("job", "one job: what it ran, and what that cost", "ID", jobDescription, w.job,
 				append(append([]cli.Flag{&cli.IntFlag{Name: "limit", Usage: "show at most `N` single runs", Value: 200}}, mineFlags()...), commonFlags()...)),
-			w.command("coverage", "what was seen and what was not, by host", "", coverageDescription, w.coverage,
+			w.command("users", "who uses what: each user's applications", "[USER…]", usersDescription, w.users, append(summaryFlags(), commonFlags()...)),
+			w.command("versions", "which versions of an application are used, by whom, and when last", "APPLICATION", versionsDescription, w.versions,
+				append(summaryFlags(), commonFlags()...)),
+			w.command("coverage", "what was seen and what was not, by host and by day", "", coverageDescription, w.coverage,
 				append(rangeFlags(), commonFlags()...)),
 			w.command("unknown", "the programs that have no name yet, and how to name them", "", unknownDescription, w.unknown, unknownFlags()),
 			w.command("reclassify", "name recorded runs again with today's rules", "", reclassifyDescription, w.reclassify, reclassifyFlags()),
@@ -68,7 +97,6 @@ func (w *world) app() *cli.App {
 			hidden(w.command("answer", "what procmond starts to answer a user's question", "", "", w.answerUser, []cli.Flag{
 				&cli.StringFlag{Name: "index", Required: true}, &cli.Uint64Flag{Name: "uid", Required: true},
 			})),
-			w.command("completion", "print a completion script for a shell", "bash|zsh|fish", completionDescription, w.completion, nil),
 		},
 	}
 }
@@ -102,11 +130,14 @@ func summaryFlags() []cli.Flag {
 		flags = append(flags, &cli.GenericFlag{Name: f.flag, Category: "filter", Usage: f.usage, Value: new(values)})
 	}
 	flags = append(flags, rangeFlags()...)
-	return append(flags,
+	flags = append(flags,
 		&cli.BoolFlag{Name: "all", Category: "rows", Usage: "count launchers, shells and system programs too", DisableDefaultText: true},
+		&cli.BoolFlag{Name: "allocated", Category: "rows", Usage: "show the core and GPU time that jobs were allocated; csv and json always have it", DisableDefaultText: true},
+		&cli.BoolFlag{Name: "compare", Category: "rows", Usage: "show what changed since the period before, which is as long", DisableDefaultText: true},
 		&cli.StringFlag{Name: "sort", Category: "rows", Usage: "sort by `COLUMN`, numbers from the greatest, text from A, -COLUMN reverses (default: cpu_seconds; days in order)"},
 		&cli.IntFlag{Name: "limit", Category: "rows", Usage: "show at most `N` rows, 0: all"},
 	)
+	return flags
 }
 
 // values are those of a flag that may be repeated. Unlike the library's, they
@@ -147,8 +178,8 @@ func rangeFlags() []cli.Flag {
 
 func commonFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "index", Category: "index and output", Usage: "read the index at `PATH`",
-			EnvVars: []string{"PROCMON_INDEX_PATH"}, Value: defaultIndex},
+		&cli.GenericFlag{Name: "index", Category: "index and output", Value: new(values),
+			Usage: "read the index at `PATH`, or all *.db of a directory; may be repeated (default: $PROCMON_INDEX_PATH, or " + defaultIndex + ")"},
 		&cli.StringFlag{Name: "format", Category: "index and output", Usage: "show as `FORMAT`: " + strings.Join(render.Formats, ", "), Value: "table"},
 		&cli.StringFlag{Name: "output", Category: "index and output", Usage: "write to `FILE`, \"-\": standard output", Value: "-"},
 		&cli.BoolFlag{Name: "utc", Category: "index and output", Usage: "take and show times in UTC", DisableDefaultText: true},

@@ -19,7 +19,7 @@ import (
 func importInto(ctx context.Context, t *testing.T, index string, in io.Reader, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	w := &world{in: in, out: &out, err: &errs, getenv: func(string) string { return "" }, now: reporttest.Now, zone: time.UTC, watched: true}
+	w := &world{in: in, out: &out, err: &errs, getenv: onlyIndex, now: reporttest.Now, zone: time.UTC, watched: true}
 	code = w.run(ctx, append([]string{"procmon-report", "import-jobs", "--index", index}, args...))
 	return out.String(), errs.String(), code
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -17,9 +16,16 @@ import (
 
 const jobDescription = `ID is the id as users say it, or the scheduler's own: 1234, 1234_7 for a task of a
 Slurm array, 1234 for all of its tasks, 1234+1 for a component of a heterogeneous
-job, 1234[7] in OpenPBS. Shows what is known of the job, its steps, its
-applications with versions, and its single runs as a tree, each below the one
-that started it.
+job, 1234[7] in OpenPBS. Shows what is known of the job, what was allocated, its steps, its
+applications with versions, how runs failed, those that failed first and those that took longest,
+and its single runs as a tree, each below the one that started it.
+
+EXAMPLES:
+   procmon-report job 1234
+   procmon-report job 4_5 --limit 1000
+   procmon-report job 4+1 --format json
+   procmon-report job '2[3].server'
+   procmon-report job 1234 --index /srv/procmon/nodes
 
 EXIT STATUS:
    0  done    1  failed, or the index does not know the job    2  wrong use    3  no index here`
@@ -41,8 +47,8 @@ func (w *world) job(c *cli.Context) error {
 	if c.Bool("mine") {
 		return w.mine(c, &mine.Question{Job: c.Args().First(), Runs: limit}, true)
 	}
-	return w.answer(c, func(ctx context.Context, tx *sql.Tx, r *index.Reader, out *output) error {
-		found, err := report.FindJob(ctx, tx, c.Args().First(), limit, w.now)
+	return w.answer(c, func(ctx context.Context, db report.Querier, r holdings, out *output) error {
+		found, err := report.FindJob(ctx, db, c.Args().First(), limit, w.now)
 		if errors.Is(err, report.ErrNoJob) {
 			return w.noJob(ctx, r, err)
 		}
@@ -54,7 +60,7 @@ func (w *world) job(c *cli.Context) error {
 }
 
 // noJob adds what was searched.
-func (w *world) noJob(ctx context.Context, r *index.Reader, notFound error) error {
+func (w *world) noJob(ctx context.Context, r holdings, notFound error) error {
 	info, err := r.Info(ctx)
 	switch {
 	case err != nil:
@@ -66,9 +72,16 @@ func (w *world) noJob(ctx context.Context, r *index.Reader, notFound error) erro
 		info.First.Format(time.RFC3339), info.Last.Format(time.RFC3339))
 }
 
-const coverageDescription = `Shows for each host when runs were seen, how many, and what is known to be lost:
+const coverageDescription = `Shows for each host and each day when runs were seen, how many, and what is known to be lost:
 events that came too fast, and times in which no daemon looked. Without a range
-it covers the last 30 days.`
+it covers the last 30 days.
+
+EXAMPLES:
+   procmon-report coverage
+   procmon-report coverage --since 2026-11-01 --until 2026-12-01 --format csv
+
+EXIT STATUS:
+   0  done    1  failed    2  wrong use    3  no index here`
 
 func (w *world) coverage(c *cli.Context) error {
 	if c.Args().Present() {
@@ -78,8 +91,8 @@ func (w *world) coverage(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return w.answer(c, func(ctx context.Context, tx *sql.Tx, r *index.Reader, out *output) error {
-		found, err := report.SummarizeCoverage(ctx, tx, since, until, w.now)
+	return w.answer(c, func(ctx context.Context, db report.Querier, r holdings, out *output) error {
+		found, err := report.SummarizeCoverage(ctx, db, since, until, w.now)
 		if err != nil {
 			return err
 		}

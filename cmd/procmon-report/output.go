@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -25,14 +26,27 @@ type output struct {
 	options render.Options
 }
 
+// holdings tell what an index has, or several have.
+type holdings interface {
+	Info(context.Context) (index.Info, error)
+}
+
 // answer opens the index and the output and lets f answer from one to the other.
-// All of f's questions see the index at one moment.
-func (w *world) answer(c *cli.Context, f func(context.Context, *sql.Tx, *index.Reader, *output) error) (err error) {
+// All of f's questions see the index at one moment. Of several indexes those that cannot be
+// read are left out: the answer is of the others, and the error says so.
+func (w *world) answer(c *cli.Context, f func(context.Context, report.Querier, holdings, *output) error) (err error) {
 	options, err := w.options(c)
 	if err != nil {
 		return err
 	}
-	r, err := index.OpenReader(c.Context, c.String("index"))
+	paths, err := indexes(valuesOf(c, "index"), w.getenv)
+	if err != nil {
+		return err
+	}
+	if len(paths) > 1 {
+		return w.answerFromSeveral(c, paths, options, f)
+	}
+	r, err := index.OpenReader(c.Context, paths[0])
 	if err != nil {
 		return hint(err)
 	}
@@ -51,6 +65,91 @@ func (w *world) deliver(c *cli.Context, options render.Options, f func(*output) 
 		return toFile(path, func(file io.Writer) error { return f(&output{file, options}) })
 	}
 	return f(&output{w.out, options})
+}
+
+// answerFromSeveral is answer for several indexes.
+func (w *world) answerFromSeveral(c *cli.Context, paths []string, options render.Options,
+	f func(context.Context, report.Querier, holdings, *output) error) (err error) {
+	s, err := index.OpenSeveral(c.Context, paths)
+	if err != nil {
+		return hint(err)
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	p := newProgress(w)
+	s.Progress = p.files
+	err = w.deliver(c, options, func(out *output) error {
+		err := f(c.Context, s, s, out)
+		p.clear()
+		return err
+	})
+	p.clear()
+	for _, left := range s.Left {
+		fmt.Fprintf(w.err, "procmon-report: left out: %s\n", oneLine(left.Error()))
+	}
+	if err == nil && len(s.Left) > 0 {
+		err = fmt.Errorf("%d of %d indexes were left out: this is of the others only", len(s.Left), len(paths))
+	}
+	return err
+}
+
+// indexes are the files that --index names: a directory stands for all *.db in it.
+func indexes(named []string, getenv func(string) string) ([]string, error) {
+	if len(named) == 0 {
+		named = []string{defaultIndex}
+		if path := getenv("PROCMON_INDEX_PATH"); path != "" {
+			named[0] = path
+		}
+	}
+	var paths []string
+	for _, name := range named {
+		if st, err := os.Stat(name); err != nil || !st.IsDir() {
+			paths = append(paths, name)
+			continue
+		}
+		entries, err := os.ReadDir(name)
+		if err != nil {
+			return nil, fmt.Errorf("index: %w", err)
+		}
+		before := len(paths)
+		for _, e := range entries {
+			if filepath.Ext(e.Name()) == ".db" && !e.IsDir() {
+				paths = append(paths, filepath.Join(name, e.Name()))
+			}
+		}
+		if len(paths) == before {
+			return nil, fmt.Errorf("index %s: %w: the directory has no *.db", name, index.ErrNone)
+		}
+	}
+	return once(paths), nil
+}
+
+// oneIndex is the index of a command that takes only one.
+func (w *world) oneIndex(c *cli.Context) (string, error) {
+	paths, err := indexes(valuesOf(c, "index"), w.getenv)
+	if err == nil && len(paths) > 1 {
+		return "", usagef("%s takes one --index", c.Command.Name)
+	}
+	if err != nil {
+		return "", err
+	}
+	return paths[0], nil
+}
+
+// once leaves out what is named twice, by whatever name: its runs would count twice.
+func once(paths []string) []string {
+	var out []string
+	var seen []os.FileInfo
+	for _, path := range paths {
+		st, err := os.Stat(path)
+		if err == nil && slices.ContainsFunc(seen, func(o os.FileInfo) bool { return os.SameFile(o, st) }) {
+			continue
+		}
+		if err == nil {
+			seen = append(seen, st)
+		}
+		out = append(out, path)
+	}
+	return out
 }
 
 // hint adds how another index is named.

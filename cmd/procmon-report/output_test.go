@@ -154,7 +154,7 @@ func TestColourNeedsATerminalThatWantsIt(t *testing.T) {
 		var stdout bytes.Buffer
 		w := &world{
 			out: &stdout, err: io.Discard, now: reporttest.Now, zone: time.UTC, terminal: c.terminal,
-			getenv: func(name string) string { return c.env[name] },
+			getenv: func(name string) string { return onlyIndex(name) + c.env[name] },
 		}
 		w.run(t.Context(), []string{"procmon-report"})
 		if got := strings.Contains(stdout.String(), "\x1b["); got != c.want {

@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"slices"
 
-	"procmon/index"
 	"procmon/report"
 	"procmon/report/render"
 )
 
 // ask answers a query, with notes on what its reader may not expect: ranged says
 // whether the range was chosen. There are charts where the format has them.
-func ask(ctx context.Context, db report.Querier, r *index.Reader, q report.Query, ranged bool, o render.Options) (*report.Page, error) {
+func ask(ctx context.Context, db report.Querier, r holdings, q report.Query, ranged bool, o render.Options) (*report.Page, error) {
 	info, err := r.Info(ctx)
 	if err != nil {
 		return nil, err

@@ -44,11 +44,18 @@ func (p *progress) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// show shows how far it is, some times a second.
 func (p *progress) show() {
 	if now := time.Now(); p.out != nil && now.After(p.next) {
 		p.next, p.shown = now.Add(200*time.Millisecond), true
 		fmt.Fprintf(p.out, "\r\x1b[K%s", p.text())
 	}
+}
+
+// files counts files that were asked.
+func (p *progress) files(done, of int) {
+	p.name, p.size, p.read = "indexes", int64(of), int64(done)
+	p.show()
 }
 
 // text is what is shown: "sacct.txt [#########>          ]  45 %".

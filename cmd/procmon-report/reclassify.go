@@ -73,7 +73,11 @@ func (w *world) reclassify(c *cli.Context) (err error) {
 		return err
 	}
 	o.Name = rules.Rename
-	done, err := w.renameAll(c.Context, c.String("index"), o)
+	path, err := w.oneIndex(c)
+	if err != nil {
+		return err
+	}
+	done, err := w.renameAll(c.Context, path, o)
 	if err != nil {
 		return err
 	}

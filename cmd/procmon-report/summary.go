@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"procmon/index"
 	"procmon/report"
 	"procmon/report/mine"
+	"procmon/report/render"
 )
 
 // defaultDays is the range of a report that was given none.
@@ -22,22 +22,30 @@ func (w *world) summary(c *cli.Context) error {
 	if c.Args().Present() {
 		return w.unknownCommand(c)
 	}
-	q, err := w.query(c)
+	q, err := w.query(c, report.Application)
 	if err != nil {
 		return err
 	}
-	ranged := c.IsSet("since") || c.IsSet("until") || c.IsSet("last")
+	return w.summarize(c, q)
+}
+
+// summarize answers a query.
+func (w *world) summarize(c *cli.Context, q report.Query) error {
+	chosen := ranged(c) || q.Since.IsZero()
 	if c.Bool("mine") {
-		return w.mine(c, &mine.Question{Query: q}, ranged)
+		return w.mine(c, &mine.Question{Query: q}, chosen)
 	}
-	return w.answer(c, func(ctx context.Context, tx *sql.Tx, r *index.Reader, out *output) error {
-		page, err := ask(ctx, tx, r, q, ranged, out.options)
+	return w.answer(c, func(ctx context.Context, db report.Querier, r holdings, out *output) error {
+		page, err := ask(ctx, db, r, q, chosen, out.options)
 		if err != nil {
 			return err
 		}
 		return writePage(out, page)
 	})
 }
+
+// ranged says whether the flags tell a range.
+func ranged(c *cli.Context) bool { return c.IsSet("since") || c.IsSet("until") || c.IsSet("last") }
 
 func (w *world) unknownCommand(c *cli.Context) error {
 	var names []string
@@ -47,9 +55,9 @@ func (w *world) unknownCommand(c *cli.Context) error {
 	return &report.UnknownError{What: "command", Name: c.Args().First(), Known: names, Near: report.Nearest(c.Args().First(), names)}
 }
 
-// query is what the flags ask for.
-func (w *world) query(c *cli.Context) (report.Query, error) {
-	q := report.Query{Sort: c.String("sort"), Limit: c.Int("limit"), All: c.Bool("all"), Now: w.now}
+// query is what the flags ask for, by some dimensions if they name none.
+func (w *world) query(c *cli.Context, by ...report.Dimension) (report.Query, error) {
+	q := report.Query{Sort: c.String("sort"), Limit: c.Int("limit"), All: c.Bool("all"), Compare: c.Bool("compare"), Now: w.now}
 	for _, list := range valuesOf(c, "by") {
 		for name := range strings.SplitSeq(list, ",") {
 			d, err := report.ParseDimension(name)
@@ -65,13 +73,14 @@ func (w *world) query(c *cli.Context) (report.Query, error) {
 		}
 	}
 	if len(q.By) == 0 {
-		q.By = []report.Dimension{report.Application}
+		q.By = by
 	}
 	for _, f := range filters {
 		if list := valuesOf(c, f.flag); len(list) > 0 {
 			q.Filters = append(q.Filters, report.Filter{By: f.by, Values: list})
 		}
 	}
+	q.Allocated = c.Bool("allocated") || strings.ToLower(c.String("format")) != string(render.Table)
 	var err error
 	q.Since, q.Until, err = w.span(c)
 	return q, err

@@ -91,7 +91,7 @@ func say(t *testing.T, argv []string, terminal int) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	w := &world{
-		out: &stdout, err: &stderr, getenv: func(string) string { return "" },
+		out: &stdout, err: &stderr, getenv: onlyIndex,
 		now: reporttest.Now, zone: time.UTC, terminal: terminal,
 	}
 	code := w.run(t.Context(), argv)
@@ -139,4 +139,12 @@ func badFiles(t *testing.T) string {
 	}
 	newer(t, filepath.Join(dir, "newer.db"))
 	return dir
+}
+
+// onlyIndex is an environment that names the index at most.
+func onlyIndex(name string) string {
+	if name == "PROCMON_INDEX_PATH" {
+		return os.Getenv(name)
+	}
+	return ""
 }

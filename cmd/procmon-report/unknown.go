@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"io"
 	"slices"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"procmon/index"
 	"procmon/report"
 	"procmon/report/render"
 )
@@ -61,8 +59,8 @@ func (w *world) unknown(c *cli.Context) error {
 	if q.Since, q.Until, err = w.span(c); err != nil {
 		return err
 	}
-	return w.answer(c, func(ctx context.Context, tx *sql.Tx, r *index.Reader, out *output) error {
-		t, err := w.unnamed(ctx, tx, r, q)
+	return w.answer(c, func(ctx context.Context, db report.Querier, r holdings, out *output) error {
+		t, err := w.unnamed(ctx, db, r, q)
 		if err != nil {
 			return err
 		}
@@ -83,7 +81,7 @@ func (w *world) unknown(c *cli.Context) error {
 }
 
 // unnamed is the table of programs without a name, with their share of all.
-func (w *world) unnamed(ctx context.Context, tx *sql.Tx, r *index.Reader, q report.Query) (*report.Table, error) {
+func (w *world) unnamed(ctx context.Context, db report.Querier, r holdings, q report.Query) (*report.Table, error) {
 	info, err := r.Info(ctx)
 	if err != nil {
 		return nil, err
@@ -91,13 +89,13 @@ func (w *world) unnamed(ctx context.Context, tx *sql.Tx, r *index.Reader, q repo
 	q.RunsFrom, q.UsageFrom = info.RunsFrom, info.UsageFrom
 	all := q
 	all.Sort, all.Limit = "", 0
-	whole, err := report.Summarize(ctx, tx, all)
+	whole, err := report.Summarize(ctx, db, all)
 	if err != nil {
 		return nil, err
 	}
 	q.By = []report.Dimension{report.Executable}
 	q.Filters = append(slices.Clone(q.Filters), report.Filter{By: report.Application, Values: []string{"(unknown)"}})
-	t, err := report.Summarize(ctx, tx, q)
+	t, err := report.Summarize(ctx, db, q)
 	if err != nil {
 		return nil, err
 	}

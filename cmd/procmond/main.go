@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+
+	"procmon/cmd/internal/manual"
 )
 
 // version is set by the build: -ldflags "-X main.version=…".
@@ -91,9 +93,9 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer, getenv func(string) (stri
 	app := &cli.App{
 		Name: "procmond", Usage: "record what really runs on this node", Description: description, Version: version,
 		Reader: stdin, Writer: stdout, ErrWriter: stderr, Flags: flags(), Action: run,
-		EnableBashCompletion: true, HideHelpCommand: true,
-		OnUsageError:   usageError,
-		ExitErrHandler: func(*cli.Context, error) {}, // main says it
+		HideHelpCommand: true,
+		OnUsageError:    usageError,
+		ExitErrHandler:  func(*cli.Context, error) {}, // main says it
 		Commands: []*cli.Command{
 			{Name: "run", Usage: "collect until SIGTERM (the default)", Action: run},
 			{Name: "check", Usage: "say whether this node can collect, and how to mend it", Flags: checkFlags(), Description: checkDescription,
@@ -130,6 +132,9 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer, getenv func(string) (stri
 		c.OnUsageError = usageError
 		c.HideHelpCommand = true
 	}
+	self := func() *cli.App { return app }
+	wrong := func(why string) error { return fmt.Errorf("%w: %s", errUsage, why) }
+	app.Commands = append(app.Commands, manual.Commands(self, stdout, manual.Choices{"source": {"auto", "bpf", "procconn"}}, wrong)...)
 	return app
 }
 
