@@ -91,6 +91,12 @@ func (t *txn) flush() error {
 		addTo(history, historyKey{k.day, k.user, charge, app}, s)
 	}
 	clear(t.usage)
+	for identity, day := range t.later { // else it would be pruned before its usage
+		if err := t.exec("UPDATE t_identity SET day = max(day, ?) WHERE id = ?", day, identity); err != nil {
+			return err
+		}
+	}
+	clear(t.later)
 	for k, s := range history {
 		if err := t.exec(`INSERT INTO t_history (day, user, charge, app, `+sumColumns+`)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`+addHistory, k.day, k.user, k.charge, k.app,

@@ -169,5 +169,8 @@ func (t *txn) goOn(r *procmon.Record, row *runRow) (changed bool, err error) {
 func (t *txn) book(row *runRow, micros int64, s *sums) {
 	s.first = micros % microsADay / 1000
 	s.last = s.first
+	if day := dayOf(micros); day > dayOf(row.id) {
+		t.later[row.identity] = max(t.later[row.identity], day)
+	}
 	addTo(t.usage, usageKey{dayOf(micros), row.host, row.step, row.user, row.identity}, s)
 }

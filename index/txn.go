@@ -10,6 +10,7 @@ import (
 type txn struct {
 	w        *Writer
 	usage    map[usageKey]*sums
+	later    map[int64]int64          // identities that are booked to a day after their run began
 	recharge map[int64]map[int64]bool // jobs whose charge changed, with the charges concerned
 	folds    int                      // how many jobs became one with another
 }
@@ -44,7 +45,7 @@ func (w *Writer) do(ctx context.Context, work func(*txn) error) error {
 
 // attempt performs work in a transaction of its own.
 func (w *Writer) attempt(work func(*txn) error) error {
-	t := &txn{w: w, usage: make(map[usageKey]*sums), recharge: make(map[int64]map[int64]bool)}
+	t := &txn{w: w, usage: make(map[usageKey]*sums), later: make(map[int64]int64), recharge: make(map[int64]map[int64]bool)}
 	if err := t.perform(work); err != nil {
 		// What the caches learned from this transaction never came to be.
 		w.cache = newCache()
