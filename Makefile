@@ -9,8 +9,7 @@ PROGRAMS = procmond procmon-report
 
 export GO PREFIX DESTDIR FUZZTIME
 
-.PHONY: generate help build demo test test-slurmdbd test-packages lint fmt bench bench-capture bench-index fuzz install uninstall
-.PHONY: generate help build demo test test-slurmdbd lint fmt man bench bench-capture bench-index fuzz install uninstall
+.PHONY: generate help build demo test test-slurmdbd test-packages lint fmt man bench bench-capture bench-index fuzz install uninstall
 
 help: ## this text
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -32,6 +31,7 @@ test-slurmdbd: ## jobs, steps and CPU time against Slurm's own accounting (root)
 
 test-packages: ## versions of real programs against what they print (root, Debian, 700 MB)
 	@scripts/test-packages.sh
+
 man: ## bin/*.8, the manual pages, as the programs print them
 	@for p in $(PROGRAMS); do [ -x bin/$$p ] || $(MAKE) --no-print-directory build; bin/$$p man > bin/$$p.8; done
 
