@@ -20,6 +20,13 @@ var lettered = regexp.MustCompile(`^[A-Z]-20[0-9]{2}\.[0-9]{2}(-SP[0-9]+)?(-[0-9
 // with a letter.
 var preRelease = regexp.MustCompile(`(?i)^(rc|alpha|beta|a|b|pre|preview|dev|post|patch|p|pl|sp|update|u|hotfix|stable)\.?[0-9]*$`)
 
+// edition is a last segment with a capital, "1.95P", and commit the beginning of
+// a hash as one, "13.46.0.919e8c6b".
+var (
+	edition = regexp.MustCompile(`^[0-9]{1,4}[A-Z]$`)
+	commit  = regexp.MustCompile(`^[0-9a-f]{7,12}$`)
+)
+
 // hashField is the beginning of a hash that follows a version: "6.28.04-740f6".
 var hashField = regexp.MustCompile(`^[0-9]+[a-f]+[0-9]+[0-9a-f]*$`)
 
@@ -109,7 +116,7 @@ func versionField(field string, first bool) bool {
 		if versionPart.MatchString(part) {
 			continue
 		}
-		if i == 0 || !preRelease.MatchString(part) && !shortWord(part) {
+		if i == 0 || !preRelease.MatchString(part) && !shortWord(part) && !edition.MatchString(part) && (i < 2 || !commit.MatchString(part)) {
 			return false
 		}
 	}
