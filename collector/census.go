@@ -26,6 +26,7 @@ func (c *Collector) census(ctx context.Context, stages *sync.WaitGroup) {
 				if done {
 					c.live.EndCensus()
 					c.scanning, c.rescan = false, c.rescan || failed
+					c.hurry() // what was found counts once the source is as far
 				}
 				c.advance()
 				if done && c.cfg.Ready != nil {

@@ -42,6 +42,7 @@ func (c *Collector) checkpoint(ctx context.Context, stages *sync.WaitGroup) {
 	}
 	if s.measured != nil {
 		if c.live.Applied() <= s.at {
+			c.hurry()
 			return
 		}
 		c.tellChecks(s.measured, s.at)

@@ -225,7 +225,7 @@ func (c *Collector) loop(ctx, sourceCtx context.Context, failed <-chan error, st
 
 // busy says whether there is something to do at the next second.
 func (c *Collector) busy() bool {
-	return c.changed || len(c.pendingStart) > 0 || c.rescan || c.scanning || c.saving
+	return c.changed || len(c.pendingStart) > 0 || c.rescan || c.scanning || c.saving || c.checks.measuring || c.checks.measured != nil
 }
 
 // tick does what is due at a time of day.

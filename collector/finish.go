@@ -59,11 +59,8 @@ var ErrNotFlushed = errors.New("not flushed in time")
 // by every sink.
 func (c *Collector) Flush(ctx context.Context) error {
 	until := c.cfg.Clock.Now()
-	source, hurries := c.cfg.Source.(Hurrier)
 	for {
-		if hurries {
-			source.Hurry()
-		}
+		c.hurry()
 		applied := false
 		c.call(ctx, func() { c.advance(); applied = c.live.Applied() > until && c.live.Exiting() > until })
 		if applied {
@@ -78,6 +75,13 @@ func (c *Collector) Flush(ctx context.Context) error {
 	}
 	c.call(ctx, c.tellLosses)
 	return c.settle(ctx)
+}
+
+// hurry asks a source that marks only then.
+func (c *Collector) hurry() {
+	if source, ok := c.cfg.Source.(Hurrier); ok {
+		source.Hurry()
+	}
 }
 
 // settle returns when every record made so far has been written.
