@@ -34,7 +34,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.spawn, "spawn", "", "internal: be one spawner")
 	f.StringVar(&o.daemon, "procmond", "bin/procmond", "the daemon to measure")
 	f.StringVar(&o.rsyslogConf, "rsyslog-conf", "contrib/rsyslog/procmon.conf", "configuration of rsyslogd that is shipped with it")
-	f.StringVar(&tools, "tools", strings.Join(toolNames, ","), "what is measured against no tool, and procconn-off")
+	f.StringVar(&tools, "tools", strings.Join(toolNames, ","), "what is measured against no tool; also procconn-off, and spin, which only takes CPU time")
 	f.StringVar(&loads, "workloads", "", "which workloads; empty: all")
 	f.IntVar(&o.execs, "execs", 0, "programs that each workload starts; 0: its own number")
 	f.IntVar(&o.rounds, "rounds", 3, "how often all is measured; the figures are medians")

@@ -53,8 +53,10 @@ func makeTool(name string, o *options) (tool, error) {
 		return &forkstat{}, nil
 	case "forkstat-r":
 		return &forkstat{flags: []string{"-r"}}, nil
+	case "spin":
+		return &spin{}, nil
 	}
-	return nil, fmt.Errorf("no tool %q: there are %s and procconn-off", name, strings.Join(toolNames, ", "))
+	return nil, fmt.Errorf("no tool %q: there are %s, procconn-off and spin", name, strings.Join(toolNames, ", "))
 }
 
 // child is a tool's process.

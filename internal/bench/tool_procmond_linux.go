@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -92,6 +93,11 @@ func startRsyslog(ctx context.Context, dir, conf string) (*rsyslog, error) {
 	if err := errors.Join(os.WriteFile(own, []byte(text), 0o644), os.Mkdir(logs, 0o755)); err != nil {
 		return nil, err
 	}
+	restore, err := roomForDatagrams()
+	if err != nil {
+		return nil, err
+	}
+	defer restore()
 	if r.child, err = startChild(logs, exec.Command("rsyslogd", "-n", "-f", own, "-i", filepath.Join(dir, "rsyslogd.pid"))); err != nil {
 		return nil, err
 	}
@@ -102,6 +108,21 @@ func startRsyslog(ctx context.Context, dir, conf string) (*rsyslog, error) {
 		}
 		return err
 	})
+}
+
+// roomForDatagrams lets sockets made from now on hold as many datagrams as
+// systemd lets them (src/core/main.c, bump_unix_max_dgram_qlen). With the kernel's
+// own 10 sender and receiver take turns, which costs both twice what they need.
+func roomForDatagrams() (restore func(), err error) {
+	const setting, room = "/proc/sys/net/unix/max_dgram_qlen", 512
+	b, err := os.ReadFile(setting)
+	if err != nil {
+		return nil, err
+	}
+	if n, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil && n >= room {
+		return func() {}, nil
+	}
+	return func() { _ = os.WriteFile(setting, b, 0) }, os.WriteFile(setting, strconv.AppendInt(nil, room, 10), 0)
 }
 
 // lastLine is what stop sends: datagrams keep their order, so all lines before

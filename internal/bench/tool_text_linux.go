@@ -94,3 +94,29 @@ func (f *forkstat) stop() error { return f.child.end(os.Interrupt) }
 func (f *forkstat) read(dir string, c *counter) error {
 	return readFile(filepath.Join(dir, "out"), c, readForkstat)
 }
+
+// spin sees nothing and only takes CPU time: what it costs a storm that fills all
+// CPUs, any tool with as much CPU time of its own costs.
+type spin struct{ children []*child }
+
+func (s *spin) start(_ context.Context, dir string) (*processes, error) {
+	ps := &processes{}
+	for range 3 { // beside 16 spawners on two CPUs about as much as procmond and rsyslogd
+		c, err := startChild(dir, exec.Command("sh", "-c", "while :; do :; done"))
+		if err != nil {
+			return nil, err
+		}
+		s.children, ps.tool = append(s.children, c), append(ps.tool, c.pid())
+	}
+	return ps, nil
+}
+
+func (s *spin) stop() error {
+	var errs []error
+	for _, c := range s.children {
+		errs = append(errs, c.end(os.Kill))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *spin) read(string, *counter) error { return nil }

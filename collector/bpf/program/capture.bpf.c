@@ -153,6 +153,15 @@ static __always_inline struct scratch *my_scratch(void)
 	return bpf_map_lookup_elem(&scratches, &cpu);
 }
 
+/* READ is a field of a struct at an address: where the kernel has
+ * bpf_rdonly_cast (Linux 6.2) a plain load, which takes a third off an execve's
+ * cost, else the helper that BPF_CORE_READ calls. Both give 0 for a bad address. */
+extern void *bpf_rdonly_cast(void *address, __u32 type) __ksym __weak;
+
+#define READ(type, address, field)                                                                           \
+	(bpf_rdonly_cast ? (__u64)((type *)bpf_rdonly_cast((void *)(address), bpf_core_type_id_kernel(type)))->field : \
+			   (__u64)BPF_CORE_READ((type *)(address), field))
+
 /* So that the types are in the object's BTF, from which Go's are made. */
 const struct ancestor *unused_ancestor __attribute__((unused));
 const struct live *unused_live __attribute__((unused));
@@ -292,45 +301,44 @@ static __always_inline void note_name(struct scratch *s, __u64 name)
 static long up_path(__u32 i, void *unused)
 {
 	struct scratch *s = my_scratch();
-	struct dentry *d, *parent;
-	struct mount *m, *up;
+	__u64 d, m, up;
 
 	if (!s)
 		return 1;
-	d = (void *)s->dentry;
-	m = (void *)s->mount;
-	if (d == BPF_CORE_READ(m, mnt.mnt_root)) {
-		up = BPF_CORE_READ(m, mnt_parent);
+	d = s->dentry;
+	m = s->mount;
+	if (d == READ(struct mount, m, mnt.mnt_root)) {
+		up = READ(struct mount, m, mnt_parent);
 		if (up == m || !up)
 			return 1;
-		s->dentry = (__u64)BPF_CORE_READ(m, mnt_mountpoint);
-		s->mount = (__u64)up;
+		s->dentry = READ(struct mount, m, mnt_mountpoint);
+		s->mount = up;
 		return 0;
 	}
-	parent = BPF_CORE_READ(d, d_parent);
-	note_name(s, (__u64)BPF_CORE_READ(d, d_name.name));
-	if (parent == d || !parent)
+	up = READ(struct dentry, d, d_parent);
+	note_name(s, READ(struct dentry, d, d_name.name));
+	if (up == d || !up)
 		return 1; /* a file of no directory, such as a memfd */
-	s->dentry = (__u64)parent;
+	s->dentry = up;
 	return 0;
 }
 
 static long up_cgroup(__u32 i, void *unused)
 {
 	struct scratch *s = my_scratch();
-	struct kernfs_node *n, *parent;
+	__u64 n, parent;
 
 	if (!s)
 		return 1;
-	n = (void *)s->node;
-	if (bpf_core_field_exists(n->__parent))
-		parent = BPF_CORE_READ(n, __parent);
+	n = s->node;
+	if (bpf_core_field_exists(((struct kernfs_node *)0)->__parent))
+		parent = READ(struct kernfs_node, n, __parent);
 	else
-		parent = BPF_CORE_READ((struct kernfs_node___before_6_15 *)n, parent);
+		parent = READ(struct kernfs_node___before_6_15, n, parent);
 	if (!parent)
 		return 1; /* the root has no name */
-	note_name(s, (__u64)BPF_CORE_READ(n, name));
-	s->node = (__u64)parent;
+	note_name(s, READ(struct kernfs_node, n, name));
+	s->node = parent;
 	return 0;
 }
 
@@ -378,11 +386,9 @@ static __always_inline __u32 put_path(struct scratch *s, long steps)
 
 static __always_inline __u32 put_file_path(struct scratch *s, struct path *p)
 {
-	struct vfsmount *mnt = BPF_CORE_READ(p, mnt);
-
 	s->count = 0;
-	s->dentry = (__u64)BPF_CORE_READ(p, dentry);
-	s->mount = (__u64)mnt - bpf_core_field_offset(struct mount, mnt);
+	s->dentry = READ(struct path, p, dentry);
+	s->mount = READ(struct path, p, mnt) - bpf_core_field_offset(struct mount, mnt);
 	return put_path(s, bpf_loop(MAX_STEPS, up_path, NULL, 0));
 }
 
@@ -390,19 +396,19 @@ static __always_inline __u32 put_file_path(struct scratch *s, struct path *p)
 static long put_cgroup(__u32 i, void *unused)
 {
 	struct scratch *s = my_scratch();
-	struct cgrp_cset_link *link;
-	struct cgroup *c;
+	__u64 link, c, root;
 	__u32 off, id;
 	long steps;
 
 	if (!s || s->list == s->head)
 		return 1;
-	link = (void *)(s->list - bpf_core_field_offset(struct cgrp_cset_link, cgrp_link));
-	s->list = (__u64)BPF_CORE_READ(link, cgrp_link.next);
-	c = BPF_CORE_READ(link, cgrp);
-	if ((__u64)c == (__u64)BPF_CORE_READ(c, root) + bpf_core_field_offset(struct cgroup_root, cgrp))
+	link = s->list - bpf_core_field_offset(struct cgrp_cset_link, cgrp_link);
+	s->list = READ(struct cgrp_cset_link, link, cgrp_link.next);
+	c = READ(struct cgrp_cset_link, link, cgrp);
+	root = READ(struct cgroup, c, root);
+	if (c == root + bpf_core_field_offset(struct cgroup_root, cgrp))
 		return 0;
-	s->node = (__u64)BPF_CORE_READ(c, kn);
+	s->node = READ(struct cgroup, c, kn);
 	s->count = 0;
 	steps = bpf_loop(MAX_STEPS, up_cgroup, NULL, 0);
 	if (!s->count)
@@ -412,7 +418,7 @@ static long put_cgroup(__u32 i, void *unused)
 		s->exec.flags |= EXEC_CGROUP_CUT;
 		return 1;
 	}
-	id = BPF_CORE_READ(c, root, hierarchy_id);
+	id = READ(struct cgroup_root, root, hierarchy_id);
 	__builtin_memcpy(&s->data[off], &id, sizeof(id));
 	s->off = off + sizeof(id);
 	put_path(s, steps);
@@ -475,14 +481,14 @@ static __always_inline void put_ids(struct exec_record *e, struct task_struct *p
 	struct pid *pid = p->thread_pid;
 	struct tty_struct *tty = sig->tty;
 	__u32 level = pid->level;
-	__u64 upid = (__u64)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
+	__u64 ns, upid = (__u64)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
 
 	e->ppid = p->real_parent->tgid;
 	e->uid = p->cred->uid.val;
 	e->euid = p->cred->euid.val;
 	e->gid = p->cred->gid.val;
 	e->loginuid = bpf_core_field_exists(p->loginuid) ? p->loginuid.val : (__u32)-1;
-	e->sid = BPF_CORE_READ(sig, pids[PIDTYPE_SID], numbers[0].nr);
+	e->sid = READ(struct pid, sig->pids[PIDTYPE_SID], numbers[0].nr);
 	e->tty = 0;
 	if (tty) {
 		__u32 major = BPF_CORE_READ(tty, driver, major);
@@ -491,9 +497,10 @@ static __always_inline void put_ids(struct exec_record *e, struct task_struct *p
 		/* As new_encode_dev has it, and stat's field 7. */
 		e->tty = (minor & 0xff) | (major << 8) | ((minor & ~0xffU) << 12);
 	}
-	e->mnt_ns = BPF_CORE_READ(p, nsproxy, mnt_ns, ns.inum);
-	e->pid_ns = BPF_CORE_READ((struct upid *)upid, ns, ns.inum);
-	bpf_probe_read_kernel(e->comm, sizeof(e->comm), &p->comm);
+	e->mnt_ns = p->nsproxy->mnt_ns->ns.inum;
+	ns = READ(struct upid, upid, ns);
+	e->pid_ns = READ(struct pid_namespace, ns, ns.inum);
+	__builtin_memcpy(e->comm, p->comm, sizeof(e->comm));
 }
 
 static __always_inline void put_texts(struct scratch *s, struct task_struct *p)
@@ -501,7 +508,6 @@ static __always_inline void put_texts(struct scratch *s, struct task_struct *p)
 	struct exec_record *e = &s->exec;
 	struct mm_struct *mm = p->mm;
 	struct file *exe = mm->exe_file;
-	struct dentry *d;
 
 	s->off = 0;
 	e->args_bytes = mm->arg_end - mm->arg_start;
@@ -511,8 +517,7 @@ static __always_inline void put_texts(struct scratch *s, struct task_struct *p)
 	if (!copy_area(s, mm->env_start, e->env_bytes, env_max, &e->env))
 		e->flags |= EXEC_NO_ENV;
 	if (exe) {
-		d = BPF_CORE_READ(exe, f_path.dentry);
-		if (!BPF_CORE_READ(d, d_hash.pprev))
+		if (!exe->f_path.dentry->d_hash.pprev)
 			e->flags |= EXEC_DELETED;
 		e->exe = put_file_path(s, &exe->f_path);
 		if (s->cut)
@@ -523,7 +528,7 @@ static __always_inline void put_texts(struct scratch *s, struct task_struct *p)
 		e->flags |= EXEC_CWD_CUT;
 	e->cgroups = s->off;
 	s->head = (__u64)p->cgroups + bpf_core_field_offset(struct css_set, cgrp_links);
-	s->list = (__u64)BPF_CORE_READ(p, cgroups, cgrp_links.next);
+	s->list = (__u64)p->cgroups->cgrp_links.next;
 	bpf_loop(MAX_HIERARCHIES, put_cgroup, NULL, 0);
 	e->cgroups = s->off - e->cgroups;
 	e->ancestors = put_ancestors(s, p);
@@ -663,18 +668,18 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 static long add_thread(__u32 i, void *unused)
 {
 	struct scratch *s = my_scratch();
-	struct task_struct *t;
+	__u64 t;
 
 	if (!s || s->list == s->head || !s->list)
 		return 1;
-	t = (void *)(s->list - bpf_core_field_offset(struct task_struct, thread_node));
-	s->list = (__u64)BPF_CORE_READ(t, thread_node.next);
-	s->sum.cpu += BPF_CORE_READ(t, se.sum_exec_runtime);
-	s->sum.user += BPF_CORE_READ(t, utime);
-	s->sum.system += BPF_CORE_READ(t, stime);
-	if (bpf_core_field_exists(t->ioac)) {
-		s->sum.read += BPF_CORE_READ(t, ioac.read_bytes);
-		s->sum.write += BPF_CORE_READ(t, ioac.write_bytes);
+	t = s->list - bpf_core_field_offset(struct task_struct, thread_node);
+	s->list = READ(struct task_struct, t, thread_node.next);
+	s->sum.cpu += READ(struct task_struct, t, se.sum_exec_runtime);
+	s->sum.user += READ(struct task_struct, t, utime);
+	s->sum.system += READ(struct task_struct, t, stime);
+	if (bpf_core_field_exists(((struct task_struct *)0)->ioac)) {
+		s->sum.read += READ(struct task_struct, t, ioac.read_bytes);
+		s->sum.write += READ(struct task_struct, t, ioac.write_bytes);
 	}
 	return 0;
 }
@@ -690,7 +695,7 @@ static __always_inline void add_pending(struct process *p, struct task_struct *t
 		return;
 	read_counters(t, false, &s->sum);
 	s->head = (__u64)t->signal + bpf_core_field_offset(struct signal_struct, thread_head);
-	s->list = (__u64)BPF_CORE_READ(t, signal, thread_head.next);
+	s->list = (__u64)t->signal->thread_head.next;
 	bpf_loop(MAX_THREADS, add_thread, NULL, 0);
 	*c = s->sum;
 	move(c, &p->since, -1);
