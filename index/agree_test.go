@@ -18,7 +18,7 @@ const ofRuns = `count(*) AS runs, sum(flags & 1 = 0 AND ifnull(exit, 0) <> 0) AS
 	ifnull(sum(user_us), 0) AS user_us, ifnull(sum(sys_us), 0) AS sys_us, ifnull(max(rss), 0) AS rss, ifnull(sum(read), 0) AS read,
 	ifnull(sum(write), 0) AS write`
 
-// agree checks that usage and history are the sums over the single runs. Runs
+// agree checks that usage, and what follows from it, are the sums over the single runs. Runs
 // that go over midnight are booked to several days, so that days can be
 // compared for the numbers of starts only.
 func agree(t *testing.T, r *Reader) {
@@ -34,6 +34,10 @@ func agree(t *testing.T, r *Reader) {
 	same("usage and history", `SELECT g.day, g.user, j.charge, i.app, min(first) AS first, max(last) AS last, `+measures+` FROM t_usage g
 		JOIN t_step s ON s.id = g.step JOIN t_job j ON j.id = s.job JOIN t_identity i ON i.id = g.identity GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`,
 		"SELECT day, user, charge, app, min(first) AS first, max(last) AS last, "+measures+" FROM t_history GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4")
+	same("history and totals", "SELECT day, app, min(first) AS first, max(last) AS last, "+measures+" FROM t_history GROUP BY 1, 2 ORDER BY 1, 2",
+		"SELECT day, app, min(first) AS first, max(last) AS last, "+measures+" FROM t_total GROUP BY 1, 2 ORDER BY 1, 2")
+	same("usage and used", "SELECT DISTINCT g.identity, g.day, s.job, g.user FROM t_usage g JOIN t_step s ON s.id = g.step ORDER BY 1, 2, 3, 4",
+		"SELECT * FROM t_used ORDER BY 1, 2, 3, 4")
 	same("starts by day", "SELECT id / 86400000000 AS day, count(*) AS runs FROM t_run GROUP BY 1",
 		"SELECT day, sum(runs) AS runs FROM t_usage GROUP BY 1 HAVING sum(runs) > 0")
 	same("views and tables", "SELECT (SELECT count(*) FROM t_run) AS runs, (SELECT count(*) FROM t_usage) AS usage, (SELECT count(*) FROM t_history) AS history",

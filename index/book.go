@@ -9,9 +9,13 @@ import (
 type (
 	usageKey   struct{ day, host, step, user, identity int64 }
 	historyKey struct{ day, user, charge, app int64 }
+	totalKey   struct{ day, app int64 }
+	usedKey    struct{ identity, day, job, user int64 }
+	// charged is a step's job and what history knows of it.
+	charged struct{ job, charge int64 }
 )
 
-// sums is what t_usage and t_history hold beside their keys.
+// sums is what t_usage, t_history and t_total hold beside their keys.
 type sums struct {
 	runs, failed, elapsed, user, sys int64
 	rss, read, write                 int64
@@ -64,11 +68,12 @@ const (
 		first = min(first, excluded.first), last = max(last, excluded.last)`
 	addUsage   = ` ON CONFLICT (day, host, step, user, identity)` + addSums
 	addHistory = ` ON CONFLICT (day, user, charge, app)` + addSums
+	addTotal   = ` ON CONFLICT (day, app)` + addSums
 )
 
-// flush books what the transaction gathered to usage and to history.
+// flush books what the transaction gathered to usage and to all that follows from it.
 func (t *txn) flush() error {
-	history := make(map[historyKey]*sums)
+	history, totals := make(map[historyKey]*sums), make(map[totalKey]*sums)
 	keys := slices.SortedFunc(maps.Keys(t.usage), func(a, b usageKey) int {
 		return cmp.Or(cmp.Compare(a.day, b.day), cmp.Compare(a.host, b.host), cmp.Compare(a.step, b.step),
 			cmp.Compare(a.user, b.user), cmp.Compare(a.identity, b.identity))
@@ -80,15 +85,19 @@ func (t *txn) flush() error {
 			s.runs, s.failed, s.elapsed, s.user, s.sys, s.rss, s.read, s.write, s.first, s.last); err != nil {
 			return err
 		}
-		charge, err := t.lookup(&t.w.cache.charged, "SELECT j.charge FROM t_step s JOIN t_job j ON j.id = s.job WHERE s.id = ?", k.step)
+		step, err := t.chargedOf(k.step)
 		if err != nil {
 			return err
 		}
-		app, err := t.lookup(&t.w.cache.apped, "SELECT app FROM t_identity WHERE id = ?", k.identity)
+		app, err := t.appOf(k.identity)
 		if err != nil {
 			return err
 		}
-		addTo(history, historyKey{k.day, k.user, charge, app}, s)
+		addTo(history, historyKey{k.day, k.user, step.charge, app}, s)
+		addTo(totals, totalKey{k.day, app}, s)
+		if err := t.countIn(usedKey{k.identity, k.day, step.job, k.user}); err != nil {
+			return err
+		}
 	}
 	clear(t.usage)
 	for identity, day := range t.later { // else it would be pruned before its usage
@@ -104,20 +113,49 @@ func (t *txn) flush() error {
 			return err
 		}
 	}
+	for k, s := range totals {
+		if err := t.exec(`INSERT INTO t_total (day, app, `+sumColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`+addTotal, k.day, k.app,
+			s.runs, s.failed, s.elapsed, s.user, s.sys, s.rss, s.read, s.write, s.first, s.last); err != nil {
+			return err
+		}
+	}
 	return t.resum()
 }
 
-// lookup asks for one number of id, where it is not remembered.
-func (t *txn) lookup(m *memo[int64, int64], query string, id int64) (int64, error) {
-	v, ok := m.get(id)
+func (t *txn) chargedOf(step int64) (c charged, err error) {
+	c, ok := t.w.cache.charged.get(step)
 	if ok {
-		return v, nil
+		return c, nil
 	}
-	_, err := t.get(query, []any{id}, &v)
+	_, err = t.get("SELECT j.id, j.charge FROM t_step s JOIN t_job j ON j.id = s.job WHERE s.id = ?", []any{step}, &c.job, &c.charge)
 	if err == nil {
-		m.put(id, v)
+		t.w.cache.charged.put(step, c)
 	}
-	return v, err
+	return c, err
+}
+
+func (t *txn) appOf(identity int64) (app int64, err error) {
+	app, ok := t.w.cache.apped.get(identity)
+	if ok {
+		return app, nil
+	}
+	_, err = t.get("SELECT app FROM t_identity WHERE id = ?", []any{identity}, &app)
+	if err == nil {
+		t.w.cache.apped.put(identity, app)
+	}
+	return app, err
+}
+
+// countIn makes the row of a program's use on a day by a job and a user.
+func (t *txn) countIn(k usedKey) error {
+	if ok, _ := t.w.cache.counted.get(k); ok {
+		return nil
+	}
+	err := t.exec("INSERT OR IGNORE INTO t_used (identity, day, job, user) VALUES (?, ?, ?, ?)", k.identity, k.day, k.job, k.user)
+	if err == nil {
+		t.w.cache.counted.put(k, true)
+	}
+	return err
 }
 
 // resum makes history anew where a job's account, partition or cluster became

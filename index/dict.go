@@ -3,6 +3,8 @@ package index
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"path"
+	"strings"
 
 	"procmon"
 )
@@ -21,8 +23,9 @@ type cache struct {
 	steps    memo[stepKey, int64]
 	jobs     memo[claimKey, int64]
 	jobHosts memo[[2]int64, bool]
-	charged  memo[int64, int64]    // charges by step
+	charged  memo[int64, charged]  // by step
 	apped    memo[int64, int64]    // applications by identity
+	counted  memo[usedKey, bool]   // rows of t_used
 	live     map[liveKey]liveState // open runs with a row in t_live; nil: not loaded
 }
 
@@ -40,7 +43,8 @@ func newCache() cache {
 		steps:    memo[stepKey, int64]{half: some},
 		jobs:     memo[claimKey, int64]{half: some},
 		jobHosts: memo[[2]int64, bool]{half: some},
-		charged:  memo[int64, int64]{half: some},
+		charged:  memo[int64, charged]{half: some},
+		counted:  memo[usedKey, bool]{half: 4 * some},
 		apped:    memo[int64, int64]{half: some},
 	}
 }
@@ -156,8 +160,9 @@ func (t *txn) charge(k charge) (int64, error) {
 }
 
 // identity finds or makes the row of what a run was.
-func (t *txn) identity(a *procmon.Application, exe string, day int64) (int64, error) {
+func (t *txn) identity(a *procmon.Application, script, exe string, day int64) (int64, error) {
 	k := identKey{*a, exe}
+	k.app.Script = script
 	d, ok := t.w.cache.idents.get(k)
 	if !ok {
 		kind := string(a.Kind)
@@ -169,7 +174,7 @@ func (t *txn) identity(a *procmon.Application, exe string, day int64) (int64, er
 			return 0, err
 		}
 		d = &dated{day: day}
-		args := []any{0, app, known(exe), known(a.Script), known(a.Package), known(a.Evidence), known(a.Image), known(a.Rules)}
+		args := []any{0, app, known(exe), known(script), known(a.Package), known(a.Evidence), known(a.Image), known(a.Rules)}
 		args[0] = hashOf(args[1:])
 		ok, err := t.get(`SELECT id, day FROM t_identity WHERE hash = ? AND app = ? AND exe IS ? AND script IS ?
 			AND package IS ? AND evidence IS ? AND image IS ? AND rules IS ?`, args, &d.id, &d.day)
@@ -182,10 +187,31 @@ func (t *txn) identity(a *procmon.Application, exe string, day int64) (int64, er
 		}
 		t.w.cache.idents.put(k, d)
 	}
-	return d.id, t.touch("UPDATE t_identity SET day = ? WHERE id = ?", d, day)
+	return d.id, t.touch("UPDATE t_identity SET day = ? WHERE id = ?", d, day, 1)
 }
 
-// command finds or makes the row of a command line, 0 for none.
+// scriptOf is a script's path with %j for the number of the job, where the scheduler keeps the
+// job's script in a file of its own: Slurm's SPOOL/job00042/slurm_script, PBS's
+// mom_priv/jobs/42.server.SC. It is one program for all jobs then, as it is for those who count programs.
+func scriptOf(script, job string) string {
+	if job == "" {
+		return script
+	}
+	dir, name := path.Split(script)
+	if name == job+".SC" {
+		return dir + "%j.SC"
+	}
+	parent, own := path.Split(path.Clean(dir))
+	if digits, ok := strings.CutPrefix(own, "job"); ok && name == "slurm_script" && strings.TrimLeft(digits, "0") == job {
+		return parent + "job%j/" + name
+	}
+	return script
+}
+
+// command finds or makes the row of a command line, 0 for none. A text that was
+// not used for long is stored again: to find it would take an index that is
+// written at random places, which costs more CPU time than all else of a run, and
+// more room.
 func (t *txn) command(line []byte, day int64) (int64, error) {
 	if len(line) == 0 {
 		return 0, nil
@@ -195,9 +221,9 @@ func (t *txn) command(line []byte, day int64) (int64, error) {
 	k := [16]byte(sum[:])
 	d, ok := t.w.cache.commands.get(k)
 	if !ok {
+		d = &dated{day: day}
 		var err error
-		// Six bytes are a number's next smaller size in SQLite.
-		if d, err = t.commandRow(int64(binary.LittleEndian.Uint64(sum[:])>>17), string(line), day); err != nil {
+		if d.id, err = t.insert("INSERT INTO t_command (day, text) VALUES (?, ?)", day, string(line)); err != nil {
 			return 0, err
 		}
 		t.w.cache.commands.put(k, d)
@@ -205,30 +231,15 @@ func (t *txn) command(line []byte, day int64) (int64, error) {
 	if t.w.used != nil { // or a Prune that goes on would take it for one of no run
 		t.w.used.add(d.id)
 	}
-	return d.id, t.touch("UPDATE t_command SET day = ? WHERE id = ?", d, day)
+	return d.id, t.touch("UPDATE t_command SET day = ? WHERE id = ?", d, day, commandDays)
 }
 
-// commandRow finds or makes the row of a text at its hash, or at the next
-// number where another text has that one.
-func (t *txn) commandRow(hash int64, text string, day int64) (*dated, error) {
-	for ; ; hash++ {
-		id, err := t.insert("INSERT INTO t_command (hash, day, text) VALUES (?, ?, ?)", hash, day, text)
-		if err == nil || !isTaken(err) {
-			return &dated{id, day}, err
-		}
-		d, other := &dated{}, ""
-		if _, err := t.get("SELECT id, day, text FROM t_command WHERE hash = ?", []any{hash}, &d.id, &d.day, &other); err != nil {
-			return nil, err
-		}
-		if other == text {
-			return d, nil
-		}
-	}
-}
+// commandDays is how far the day of a text's last use may be behind.
+const commandDays = 7
 
-// touch moves a row's day of last use, once a day.
-func (t *txn) touch(query string, d *dated, day int64) error {
-	if day <= d.day {
+// touch moves a row's day of last use, once in so many days.
+func (t *txn) touch(query string, d *dated, day, days int64) error {
+	if day < d.day+days {
 		return nil
 	}
 	d.day = day

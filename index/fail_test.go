@@ -83,33 +83,6 @@ func TestLocked(t *testing.T) {
 	agree(t, mustRead(t, w))
 }
 
-// Two texts with one hash are two rows, each found again.
-func TestCommandCollision(t *testing.T) {
-	w := mustOpen(t, testOptions(t))
-	ids := make(map[string]int64)
-	for range 2 {
-		err := w.do(t.Context(), func(x *txn) error {
-			for _, text := range []string{"a", "b", "c"} {
-				d, err := x.commandRow(42, text, 7)
-				if err != nil {
-					return err
-				}
-				if was := ids[text]; was != 0 && was != d.id {
-					t.Errorf("%q was row %d, now %d", text, was, d.id)
-				}
-				ids[text] = d.id
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if n := number(t, mustRead(t, w), "SELECT count(DISTINCT text) FROM t_command WHERE hash BETWEEN 42 AND 44"); n != 3 {
-		t.Errorf("%d texts", n)
-	}
-}
-
 // What one summary does not know another one's knowledge outlives.
 func TestSummaryTwice(t *testing.T) {
 	w := mustOpen(t, testOptions(t))

@@ -101,9 +101,7 @@ func (g *gathering) run(r *procmon.Record) error {
 	if err != nil {
 		return err
 	}
-	if r, err = g.shorten(r); err != nil {
-		return err
-	}
+	r = g.shorten(r)
 	host, err := g.host(r.Host)
 	if err != nil {
 		return err

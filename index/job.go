@@ -4,7 +4,7 @@ import "procmon"
 
 // jobRow is a row of t_job in memory.
 type jobRow struct {
-	id     int64
+	id     int64 // 0: not stored yet
 	charge int64
 	claim  int64       // proved, or the uid that claims the job
 	fresh  bool        // nothing is booked to it yet
@@ -38,6 +38,12 @@ func (t *txn) jobOf(j *procmon.Job, host, claim int64) (int64, error) {
 
 // learnJob finds or makes a job's row and adds what j knows.
 func (t *txn) learnJob(j *procmon.Job, host, claim int64) (row *jobRow, err error) {
+	if seen, err := t.sawJob(j); err != nil {
+		return nil, err
+	} else if !seen {
+		row = newJob(j, claim)
+		return row, t.mergeJob(row, j)
+	}
 	if claim != proved {
 		if row, err = t.ownedJob(j, host, claim); err != nil {
 			return nil, err
@@ -56,6 +62,23 @@ func (t *txn) learnJob(j *procmon.Job, host, claim int64) (row *jobRow, err erro
 		return nil, err
 	}
 	return row, t.adoptClaims(row, hostList(host))
+}
+
+// sawJob says whether any row has the number or the SLUID of a job. Most jobs are
+// new when they are first met, and this is less than to look for each way in which
+// an old one may be known.
+func (t *txn) sawJob(j *procmon.Job) (bool, error) {
+	var seen int64
+	_, err := t.get("SELECT EXISTS (SELECT 1 FROM t_job WHERE raw_id = ?) OR EXISTS (SELECT 1 FROM t_job WHERE sluid = ?)",
+		[]any{known(j.RawID), known(j.SLUID)}, &seen)
+	return seen != 0, err
+}
+
+// newJob is a row that is still to be stored.
+func newJob(j *procmon.Job, claim int64) *jobRow {
+	return &jobRow{fresh: true, claim: claim, job: procmon.Job{
+		RawID: clean(j.RawID), Restart: j.Restart, Cluster: clean(j.Cluster), SLUID: clean(j.SLUID),
+	}}
 }
 
 // bounded cuts what a user's environment may have made long, before it is
@@ -83,7 +106,7 @@ func (t *txn) jobHost(job, host int64) error {
 	return err
 }
 
-// findJob finds the row that j belongs to, or makes one. A job may be known by
+// findJob finds the row that j belongs to, or makes one for storeJob. A job may be known by
 // its SLUID first and by its number later, and its cluster or restart count
 // may become known later too: then the row found is given the better key. All
 // of it is of the same claim.
@@ -116,14 +139,10 @@ func (t *txn) findJob(j *procmon.Job, host, claim int64) (*jobRow, error) {
 			return loose, err
 		}
 	}
-	id, err := t.insert("INSERT INTO t_job (claim, raw_id, restart, cluster, sluid, evidence, charge) VALUES (?, ?, ?, ?, ?, 0, 0)",
-		claim, known(j.RawID), j.Restart, known(j.Cluster), known(j.SLUID))
-	row := &jobRow{id: id, fresh: true, claim: claim}
 	if j.Restart > 0 { // what was the newest one of its number is not any more
 		t.w.cache.jobs.clear()
 	}
-	row.job = procmon.Job{RawID: clean(j.RawID), Restart: j.Restart, Cluster: clean(j.Cluster), SLUID: clean(j.SLUID)}
-	return row, err
+	return newJob(j, claim), nil
 }
 
 // jobExactly finds a job by its key. When it is not known how often it was

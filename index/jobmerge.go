@@ -43,13 +43,14 @@ func (t *txn) mergeJob(row *jobRow, j *procmon.Job) error {
 	if k.SLUID == "" {
 		k.SLUID = clean(j.SLUID)
 	}
-	if k == row.job && row.charge != 0 {
+	if k == row.job && row.charge != 0 && row.id != 0 {
 		return nil
 	}
 	row.job = k
 	return t.storeJob(row)
 }
 
+// storeJob updates a row, or makes one that has no id yet.
 func (t *txn) storeJob(row *jobRow) error {
 	j := &row.job
 	id, err := t.charge(charge{j.Scheduler, j.Cluster, j.Account, j.Partition})
@@ -68,10 +69,17 @@ func (t *txn) storeJob(row *jobRow) error {
 	if j.By[procmon.JobUser] > 0 && j.UID != procmon.NoUID {
 		uid = int64(j.UID)
 	}
+	values := []any{known(j.Scheduler), known(j.SLUID), known(j.ID), known(j.ArrayJob), known(j.ArrayTask), known(j.HetJob), known(j.HetOffset),
+		uid, known(j.User), known(j.Account), known(j.Partition), known(j.Name), evidence, id}
+	if row.id == 0 {
+		row.id, err = t.insert(`INSERT INTO t_job (scheduler, sluid, job_id, array_job, array_task, het_job, het_offset,
+			owner_uid, owner, account, partition, name, evidence, charge, claim, raw_id, restart, cluster)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			append(values, row.claim, known(j.RawID), j.Restart, known(j.Cluster))...)
+		return err
+	}
 	err = t.exec(`UPDATE t_job SET scheduler = ?, sluid = ?, job_id = ?, array_job = ?, array_task = ?, het_job = ?, het_offset = ?,
-		owner_uid = ?, owner = ?, account = ?, partition = ?, name = ?, evidence = ?, charge = ? WHERE id = ?`,
-		known(j.Scheduler), known(j.SLUID), known(j.ID), known(j.ArrayJob), known(j.ArrayTask), known(j.HetJob), known(j.HetOffset),
-		uid, known(j.User), known(j.Account), known(j.Partition), known(j.Name), evidence, id, row.id)
+		owner_uid = ?, owner = ?, account = ?, partition = ?, name = ?, evidence = ?, charge = ? WHERE id = ?`, append(values, row.id)...)
 	return err
 }
 
@@ -92,6 +100,15 @@ func (t *txn) foldJob(from, to *jobRow) error {
 	if err := t.flush(); err != nil { // what is pending refers to the old steps
 		return err
 	}
+	const used = "SELECT identity, day, user FROM t_usage WHERE step IN (SELECT id FROM t_step WHERE job = ?1)"
+	for _, query := range []string{
+		"INSERT OR IGNORE INTO t_used (identity, day, user, job) SELECT *, ?2 FROM (" + used + ")",
+		"DELETE FROM t_used WHERE job = ?1 AND (identity, day, user) IN (" + used + ") AND ?2",
+	} {
+		if err := t.exec(query, from.id, to.id); err != nil {
+			return err
+		}
+	}
 	var steps []int64
 	var names []string
 	err := t.each("SELECT id, ifnull(name, '') FROM t_step WHERE job = ?", []any{from.id}, func(scan func(...any) error) error {
@@ -105,6 +122,7 @@ func (t *txn) foldJob(from, to *jobRow) error {
 		return err
 	}
 	t.w.cache.steps.clear()
+	t.w.cache.counted.clear()
 	t.w.cache.charged.clear()
 	t.w.cache.jobs.clear()
 	t.w.cache.jobHosts.clear()

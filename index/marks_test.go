@@ -61,7 +61,8 @@ func TestMigrateFromFirst(t *testing.T) {
 	o := testOptions(t)
 	w := mustOpen(t, o)
 	mustWrite(t, w, whole(aRun()))
-	for _, query := range []string{"UPDATE t_run SET rss = 0", "DROP VIEW runs", "CREATE VIEW runs AS SELECT rss AS max_rss_bytes FROM t_run", "DROP INDEX t_run_long", "DROP VIEW allocations", "DROP TABLE t_allocation", "DROP TABLE t_told", "DROP VIEW jobs", "ALTER TABLE t_job_host DROP COLUMN cgroup_us", "PRAGMA user_version = 1"} {
+	for _, query := range []string{"UPDATE t_run SET rss = 0", "DROP VIEW runs", "CREATE VIEW runs AS SELECT rss AS max_rss_bytes FROM t_run", "DROP INDEX t_run_long", "DROP VIEW totals", "DROP VIEW used", "DROP TABLE t_total", "DROP TABLE t_used", "DROP INDEX t_identity_app", "DROP INDEX t_job_again", "DROP VIEW allocations", "DROP TABLE t_allocation", "DROP TABLE t_told", "DROP VIEW jobs", "ALTER TABLE t_job_host DROP COLUMN cgroup_us",
+		"ALTER TABLE t_command ADD COLUMN hash INTEGER", "CREATE INDEX t_command_hash ON t_command (hash)", "PRAGMA user_version = 1"} {
 		if _, err := w.conn.ExecContext(t.Context(), query); err != nil {
 			t.Fatal(err)
 		}

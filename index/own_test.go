@@ -32,11 +32,17 @@ func TestOpenOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer r.Close()
-		for _, view := range []string{"runs", "usage", "history", "jobs", "allocations"} {
+		for _, view := range []string{"runs", "usage", "history", "used", "jobs", "allocations"} {
 			want := count(all.DB(), fmt.Sprintf("SELECT count(*) FROM %s WHERE uid = %d", view, uid))
 			got := count(r.DB(), "SELECT count(*) FROM "+view)
 			if got != want || uid == alice && view != "allocations" && got == 0 {
 				t.Errorf("uid %d sees %d rows of %s, has %d", uid, got, view, want)
+			}
+			if view == "history" {
+				want = count(all.DB(), fmt.Sprintf("SELECT ifnull(sum(runs), 0) FROM history WHERE uid = %d", uid))
+				if got := count(r.DB(), "SELECT ifnull(sum(runs), 0) FROM totals"); got != want {
+					t.Errorf("uid %d sees totals of %d runs, has %d", uid, got, want)
+				}
 			}
 		}
 		if got, want := count(r.DB(), "SELECT count(*) FROM losses"), count(all.DB(), "SELECT count(*) FROM losses"); got != want {

@@ -92,7 +92,7 @@ func (w *Writer) pruneCommands(ctx context.Context, before int64) error {
 	}); err != nil || day <= swept {
 		return err
 	}
-	if err := w.walk(ctx, "t_command", `DELETE FROM t_command WHERE id > ?1 AND id <= ?2 AND day < ?3
+	if err := w.walk(ctx, "t_command", `DELETE FROM t_command WHERE id > ?1 AND id <= ?2 AND day < ?3 - 7 -- commandDays
 		AND id NOT IN (SELECT command FROM t_run WHERE id < ?3 * 86400000000)`, day); err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (w *Writer) pruneUsage(ctx context.Context, before int64) error {
 	return w.pruneNames(ctx, before)
 }
 
-// deleteUsage deletes a part of the oldest day before one. Its history goes
+// deleteUsage deletes a part of the oldest day before one. History and totals go
 // with the last part.
 func (t *txn) deleteUsage(before int64) (int64, error) {
 	var day *int64
@@ -150,8 +150,21 @@ func (t *txn) deleteUsage(before int64) (int64, error) {
 	if err != nil || n == pruneStep {
 		return n, err
 	}
-	m, err := t.change("DELETE FROM t_history WHERE day = ?", *day)
-	return n + m, err
+	// By program, as it is sorted: those that are gone have nothing here.
+	m, err := t.change(`DELETE FROM t_used WHERE (identity, day, job, user) IN
+		(SELECT g.identity, g.day, g.job, g.user FROM t_identity i CROSS JOIN t_used g ON g.identity = i.id AND g.day <= ?1 LIMIT ?2)`, *day, pruneStep)
+	if err != nil || m == pruneStep {
+		return m, err
+	}
+	t.w.cache.counted.clear()
+	for _, table := range []string{"t_history", "t_total"} {
+		of, err := t.change("DELETE FROM "+table+" WHERE day = ?", *day)
+		if err != nil {
+			return 0, err
+		}
+		m += of
+	}
+	return n + m, nil
 }
 
 // pruneNames deletes the jobs, programs and other names that nothing refers to.

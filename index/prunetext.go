@@ -3,7 +3,6 @@ package index
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"math"
 
 	"procmon"
@@ -125,10 +124,7 @@ func (t *txn) store(i int, r *procmon.Record) error {
 			return err
 		}
 	}
-	short, err := t.shorten(r)
-	if err != nil {
-		return err
-	}
+	short := t.shorten(r)
 	if short == r {
 		return t.record(r)
 	}
@@ -149,30 +145,26 @@ func (t *txn) store(i int, r *procmon.Record) error {
 // shorten gives a record with no more of the arguments than makes a text of
 // keptText bytes, and where there is no room for new texts, with none that is
 // not there already.
-func (t *txn) shorten(r *procmon.Record) (*procmon.Record, error) {
+func (t *txn) shorten(r *procmon.Record) *procmon.Record {
 	if r.Run == nil || r.Run.Process == nil {
-		return r, nil
+		return r
 	}
 	args := r.Run.Process.Args
 	keep := t.w.keptArgs(args)
 	if t.w.full && keep > 0 {
 		t.w.line, _ = commandLine(t.w.line[:0], args[:keep])
-		there, err := t.hasText(t.w.line)
-		if err != nil {
-			return nil, err
-		}
-		if !there {
+		if !t.hasText(t.w.line) {
 			keep = 0
 		}
 	}
 	if keep == len(args) {
-		return r, nil
+		return r
 	}
 	// The caller's record stays as it is: others print the whole.
 	record, run, process := *r, *r.Run, *r.Run.Process
 	record.Run, run.Process = &run, &process
 	process.Args, process.ArgsBytes = args[:keep], max(process.ArgsBytes, len(args))
-	return &record, nil
+	return &record
 }
 
 // measure notes whether there is room for new texts: the file may be a quarter
@@ -212,13 +204,9 @@ func (w *Writer) keptArgs(args []byte) int {
 	return keep
 }
 
-// hasText says whether a text is stored already.
-func (t *txn) hasText(line []byte) (bool, error) {
+// hasText says whether a text needs no row of its own.
+func (t *txn) hasText(line []byte) bool {
 	sum := sha256.Sum256(line)
-	if _, ok := t.w.cache.commands.get([16]byte(sum[:])); ok {
-		return true, nil
-	}
-	var id int64
-	return t.get("SELECT id FROM t_command WHERE hash = ? AND text = ?",
-		[]any{int64(binary.LittleEndian.Uint64(sum[:]) >> 17), string(line)}, &id)
+	_, ok := t.w.cache.commands.get([16]byte(sum[:]))
+	return ok
 }

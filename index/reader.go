@@ -90,9 +90,9 @@ func (r *Reader) Info(ctx context.Context) (Info, error) {
 func (r *Reader) info(ctx context.Context, info *Info) error {
 	var runs, first, last, runsFrom, usageFrom sql.NullInt64
 	err := r.db.QueryRowContext(ctx, `SELECT sum(runs),
-		(SELECT min(day * 86400000 + first) * 1000 FROM t_history WHERE day = (SELECT min(day) FROM t_history)),
-		(SELECT max(day * 86400000 + last) * 1000 FROM t_history WHERE day = (SELECT max(day) FROM t_history)),
-		(SELECT value FROM t_meta WHERE key = 'runs_from'), (SELECT value FROM t_meta WHERE key = 'usage_from') FROM t_history`).
+		(SELECT min(day * 86400000 + first) * 1000 FROM t_total WHERE day = (SELECT min(day) FROM t_total)),
+		(SELECT max(day * 86400000 + last) * 1000 FROM t_total WHERE day = (SELECT max(day) FROM t_total)),
+		(SELECT value FROM t_meta WHERE key = 'runs_from'), (SELECT value FROM t_meta WHERE key = 'usage_from') FROM t_total`).
 		Scan(&runs, &first, &last, &runsFrom, &usageFrom)
 	if err != nil {
 		return err

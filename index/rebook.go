@@ -180,6 +180,16 @@ func (t *txn) rebook(after, end, recent int64) error {
 			return err
 		}
 	}
+	const concerned = ` day IN (SELECT day FROM temp.t_key) AND app IN (SELECT was FROM temp.t_renamed WHERE identity > ?1 AND identity <= ?2
+		UNION SELECT app FROM t_identity WHERE id > ?1 AND id <= ?2 AND id IN (SELECT identity FROM temp.t_renamed))`
+	for _, query := range []string{
+		"DELETE FROM t_total WHERE" + concerned,
+		"INSERT INTO t_total (day, app, " + sumColumns + ") SELECT day, app, " + together + " FROM t_history WHERE" + concerned + " GROUP BY 1, 2",
+	} {
+		if err := t.exec(query, after, end); err != nil {
+			return err
+		}
+	}
 	for _, day := range days {
 		if err := t.resumDay(day); err != nil {
 			return err
@@ -213,11 +223,17 @@ func (t *txn) grown(recent int64) ([]int64, error) {
 	return days, t.each("SELECT DISTINCT day FROM t_usage WHERE day >= ?", []any{recent}, list)
 }
 
-// resumDay makes the history of a day anew from usage, where there is any.
+// resumDay makes history and totals of a day anew from usage, where there is any.
 func (t *txn) resumDay(day int64) error {
-	if err := t.exec("DELETE FROM t_history WHERE day = ?1 AND EXISTS (SELECT 1 FROM t_usage WHERE day = ?1)", day); err != nil {
-		return err
+	for _, query := range []string{
+		"DELETE FROM t_history WHERE day = ?1 AND EXISTS (SELECT 1 FROM t_usage WHERE day = ?1)",
+		"INSERT INTO t_history (day, user, charge, app, " + sumColumns + ") " + historyOf,
+		"DELETE FROM t_total WHERE day = ?1",
+		"INSERT INTO t_total (day, app, " + sumColumns + ") SELECT day, app, " + together + " FROM t_history WHERE day = ?1 GROUP BY 1, 2",
+	} {
+		if err := t.exec(query, day); err != nil {
+			return err
+		}
 	}
-	err := t.exec("INSERT INTO t_history (day, user, charge, app, "+sumColumns+") "+historyOf, day)
-	return err
+	return nil
 }

@@ -47,7 +47,7 @@ func (t *txn) newRun(r *procmon.Record, start int64) (row *runRow, err error) {
 	if row.step, err = t.step(job, run.Job.Step); err != nil {
 		return nil, err
 	}
-	if row.identity, err = t.identity(&run.Application, p.Exe, day); err != nil {
+	if row.identity, err = t.identity(&run.Application, scriptOf(run.Application.Script, run.Job.RawID), p.Exe, day); err != nil {
 		return nil, err
 	}
 	var cut bool

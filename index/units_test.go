@@ -165,3 +165,21 @@ func TestFlags(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestScriptOf(t *testing.T) {
+	for _, tt := range []struct{ script, job, want string }{
+		{"/var/spool/slurmd/job00042/slurm_script", "42", "/var/spool/slurmd/job%j/slurm_script"},
+		{"/var/spool/slurmd/job00042/slurm_script", "43", "/var/spool/slurmd/job00042/slurm_script"},
+		{"/var/spool/slurmd/job123456/slurm_script", "123456", "/var/spool/slurmd/job%j/slurm_script"},
+		{"/var/spool/slurmd/job00042/slurm_script", "", "/var/spool/slurmd/job00042/slurm_script"},
+		{"/home/u/job00042/run.sh", "42", "/home/u/job00042/run.sh"},
+		{"/var/spool/pbs/mom_priv/jobs/7.server.SC", "7.server", "/var/spool/pbs/mom_priv/jobs/%j.SC"},
+		{"job0/slurm_script", "", "job0/slurm_script"},
+		{"slurm_script", "1", "slurm_script"},
+		{"", "1", ""},
+	} {
+		if got := scriptOf(tt.script, tt.job); got != tt.want {
+			t.Errorf("%q of job %q: %q, want %q", tt.script, tt.job, got, tt.want)
+		}
+	}
+}

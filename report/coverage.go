@@ -61,7 +61,7 @@ func recorded(source string, q *Query) *statement {
 		s.add(`SELECT count(*) AS runs FROM runs WHERE run_id >= ? AND run_id < ?`, micros(q.Since), micros(q.Until))
 		return s
 	}
-	s.add(`SELECT coalesce(sum(runs), 0) AS runs FROM history`) // the smallest that has them
+	s.add(`SELECT coalesce(sum(runs), 0) AS runs FROM totals`) // the smallest that has them
 	s.days(q)
 	return s
 }

@@ -10,6 +10,7 @@ const (
 	fromRuns    = "runs"
 	fromUsage   = "usage"
 	fromHistory = "history"
+	fromTotals  = "totals" // jobs and users are counted from the view used
 )
 
 // Every question of Summarize is put to one relation, facts: rows of one shape
@@ -17,19 +18,19 @@ const (
 // over all of them, so the same dimensions group them all:
 //
 //	what ran   from the smallest view that has the query's dimensions
-//	its jobs   from usage, where that view has no jobs
+//	its jobs   from usage, where that view has no jobs, or their number from used
 //	before     CPU time of the period before, with Compare
 //	allocated  the jobs' core and GPU time, apportioned (allocated.go)
 var factShape = []string{
 	"left", "named", "job", "person", "version", "runs", "failed", "cpu", "elapsed", "rss", "read", "write", "first", "last",
-	"before", "core", "gpu",
+	"before", "core", "gpu", "jobs", "users",
 }
 
 // How the rows of facts are summed when they are gathered from several
 // indexes; what is not here is what they are grouped by.
 var factSums = map[string]string{
 	"runs": "sum", "failed": "sum", "cpu": "sum", "elapsed": "sum", "rss": "max", "read": "sum", "write": "sum",
-	"first": "min", "last": "max", "before": "sum", "core": "sum", "gpu": "sum",
+	"first": "min", "last": "max", "before": "sum", "core": "sum", "gpu": "sum", "jobs": "sum", "users": "sum",
 }
 
 // leftOut is true for rows that a report by application leaves out.
@@ -74,7 +75,10 @@ func ran(source string, q *Query, m mode) *statement {
 		"elapsed": "elapsed_seconds", "rss": "max_rss_bytes * 2 - max_rss_upper_bound", // of two equal ones an exact one counts
 		"read": "read_bytes", "write": "write_bytes", "first": `"first"`, "last": `"last"`,
 	}
-	if source != fromHistory {
+	switch source {
+	case fromTotals:
+		delete(values, "person")
+	case fromRuns, fromUsage:
 		values["job"] = m.oneJob()
 	}
 	if listsVersions(q) {

@@ -48,6 +48,10 @@ var measures = []measure{
 	{Column{"last", "Last", Time, "?", 7}, `max(f_last)%s`},
 }
 
+// numbered are the measures that rows of facts bring ready where the query is
+// numbered: they are no sums in the total.
+var numbered = map[string]string{"jobs": `coalesce(sum(f_jobs)%s, 0)`, "users": `coalesce(sum(f_users)%s, 0)`}
+
 // dimensionColumns are the columns of dimensions: their titles, what is shown
 // for a missing value, and how to get at them in a view.
 var dimensionColumns = map[Dimension]measure{
@@ -81,10 +85,16 @@ var compared = []string{"cpu_seconds_before", "cpu_seconds_change", "change"}
 
 // measuresOf lists the measures that a query shows.
 func measuresOf(q *Query) []measure {
-	return slices.DeleteFunc(slices.Clone(measures), func(m measure) bool {
+	all := slices.DeleteFunc(slices.Clone(measures), func(m measure) bool {
 		return m.Name == "versions" && !listsVersions(q) || !q.Compare && slices.Contains(compared, m.Name) || m.Name == "who" && !q.Who ||
 			!q.Allocated && strings.HasPrefix(m.Name, "allocated_")
 	})
+	for i := range all {
+		if sql, ok := numbered[all[i].Name]; ok && q.numbered {
+			all[i].sql = sql
+		}
+	}
+	return all
 }
 
 // listsVersions says whether rows are applications of any version.

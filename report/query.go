@@ -98,6 +98,8 @@ type Query struct {
 
 	only *jobKey // nil: all jobs
 	bare bool    // nobody asks for its coverage
+
+	numbered bool // jobs and users are counted apart, see numbers
 }
 
 // normal is the query with everything implied written out.

@@ -9,11 +9,13 @@ import (
 // choose finds the view that answers a query: the smallest that has its
 // dimensions. Daily sums do it for whole UTC days, single runs for other ranges as long as
 // they are kept; then the range is widened to whole days, and the notes say so.
-func choose(q *Query) (source string, notes []string) {
+func choose(q *Query, m mode) (source string, notes []string) {
 	asked := slices.Concat(q.By, filtered(q.Filters))
 	source = fromHistory
 	if q.only != nil || slices.ContainsFunc(asked, func(d Dimension) bool { return !slices.Contains(historyDimensions, d) }) {
 		source = fromUsage
+	} else if len(q.By) > 0 && !m.several && !m.mixed && !q.Who && !q.Allocated && !slices.ContainsFunc(asked, func(d Dimension) bool { return !slices.Contains(totalDimensions, d) }) {
+		source = fromTotals
 	}
 	daily, oldest := source, q.Since
 	if q.Compare {
@@ -37,8 +39,13 @@ func choose(q *Query) (source string, notes []string) {
 	if oldest.Before(q.UsageFrom) {
 		notes = append(notes, fmt.Sprintf("What ran before %s (UTC) is not in the index any more.", q.UsageFrom.UTC().Format(time.DateOnly)))
 	}
+	q.numbered = source == fromTotals
 	return source, notes
 }
+
+// totalDimensions are those of the views totals and used. Numbers of jobs and
+// users are of one index.
+var totalDimensions = []Dimension{Application, Version, Kind, Day, Month}
 
 // historyDimensions are those of the view history.
 var historyDimensions = []Dimension{Application, Version, Kind, User, Account, Partition, Cluster, Day, Month}

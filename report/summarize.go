@@ -20,7 +20,7 @@ func Summarize(ctx context.Context, db Querier, q Query) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	source, notes := choose(&q)
+	source, notes := choose(&q, modeOf(db))
 	t := &Table{Query: q, Source: source, Notes: notes}
 	for _, d := range q.By {
 		t.Columns = append(t.Columns, dimensionColumn(d))
@@ -46,7 +46,18 @@ func (t *Table) answer(ctx context.Context, db Querier) error {
 		return err
 	}
 	m := modeOf(db)
-	relations := []relation{{"facts", facts(t.Source, q, m), func(s *statement) *statement { return presummed(q, s) }}}
+	all := facts(t.Source, q, m)
+	var counted *numbers
+	if q.numbered {
+		if counted, err = readNumbers(ctx, db, q, m); err != nil {
+			return err
+		}
+		if err := counted.join(q, all); err != nil {
+			return err
+		}
+		all = presummed(q, all)
+	}
+	relations := []relation{{"facts", all, func(s *statement) *statement { return presummed(q, s) }}}
 	if q.wantsAllocation() {
 		relations = append(relations, relation{"spans", spans(q, m), nil})
 		if q.divides() || q.leavesOut() {
@@ -57,7 +68,7 @@ func (t *Table) answer(ctx context.Context, db Querier) error {
 	if err != nil {
 		return err
 	}
-	all := new(statement)
+	all = new(statement)
 	all.add("SELECT * FROM facts")
 	if q.wantsAllocation() {
 		with.with("charged", charged(q, m))
@@ -70,7 +81,7 @@ func (t *Table) answer(ctx context.Context, db Querier) error {
 		whole.join(s)
 		return whole
 	}
-	if err := t.fill(ctx, db, ask(answered(q, all, order))); err != nil {
+	if err := t.fill(ctx, db, ask(answered(q, all, order)), counted); err != nil {
 		return err
 	}
 	t.share()
@@ -80,8 +91,9 @@ func (t *Table) answer(ctx context.Context, db Querier) error {
 	return t.allocate(ctx, db, ask(allocatedInAll(q, m)))
 }
 
-// fill reads the rows, the total, what was left out and what has no name.
-func (t *Table) fill(ctx context.Context, db Querier, s *statement) error {
+// fill reads the rows, the total, what was left out and what has no name. counted
+// are numbers that SQLite does not know, nil: it knows all.
+func (t *Table) fill(ctx context.Context, db Querier, s *statement, counted *numbers) error {
 	width := len(t.Columns)
 	err := each(ctx, db, s, columnsBefore+width+columnsAfter, func(raw []any) error {
 		row, err := t.values(raw[columnsBefore:][:width])
@@ -95,6 +107,9 @@ func (t *Table) fill(ctx context.Context, db Querier, s *statement) error {
 			return nil
 		}
 		t.Total = row
+		if counted != nil {
+			row[t.column("jobs")], row[t.column("users")] = counted.jobs, counted.users
+		}
 		if t.Query.byApplication() {
 			t.Unnamed, t.LeftOut = partOf(after[1:]), partOf(after[1+columnsOfPart:])
 		}

@@ -164,6 +164,53 @@ JOIN t_user u ON u.id = g.user
 JOIN t_charge c ON c.id = g.charge
 JOIN t_app a ON a.id = g.app;
 
+DROP VIEW IF EXISTS totals;
+CREATE VIEW totals AS
+SELECT
+  date(g.day * 86400, 'unixepoch') AS day,
+  g.day AS epoch_day,
+  a.name AS application,
+  a.version AS version,
+  a.kind AS kind,
+  g.runs AS runs,
+  g.failed AS failed,
+  (g.user_us + g.sys_us) / 1e6 AS cpu_seconds,
+  g.user_us / 1e6 AS user_cpu_seconds,
+  g.sys_us / 1e6 AS system_cpu_seconds,
+  g.elapsed / 1e6 AS elapsed_seconds,
+  nullif(g.rss + (g.rss & 1), 0) AS max_rss_bytes,
+  g.read AS read_bytes,
+  g.write AS write_bytes,
+  (g.day * 86400000 + g.first) / 1e3 AS first,
+  (g.day * 86400000 + g.last) / 1e3 AS last,
+  g.rss & 1 AS max_rss_upper_bound
+FROM t_total g
+JOIN t_app a ON a.id = g.app;
+
+-- one_job and one_user are numbers to be counted: all lives of a job have one,
+-- and all rows of t_user that show the same name.
+DROP VIEW IF EXISTS used;
+CREATE VIEW used AS
+SELECT
+  date(g.day * 86400, 'unixepoch') AS day,
+  g.day AS epoch_day,
+  a.name AS application,
+  a.version AS version,
+  a.kind AS kind,
+  CASE WHEN g.job IN (SELECT id FROM t_job WHERE restart > 0 OR claim <> -1) THEN coalesce(
+    (SELECT o.id FROM t_job j JOIN t_job o ON o.raw_id = j.raw_id AND o.cluster IS j.cluster
+     WHERE j.id = g.job ORDER BY o.restart > 0 OR o.claim <> -1, o.id LIMIT 1), g.job)
+  ELSE nullif(g.job, 0) END AS one_job,
+  CASE WHEN p.id IS NULL THEN g.user ELSE p.one END AS one_user,
+  (SELECT uid FROM t_user WHERE id = g.user) AS uid
+FROM t_app a
+CROSS JOIN t_identity i ON i.app = a.id
+CROSS JOIN t_used g ON g.identity = i.id
+LEFT JOIN (
+  SELECT id, one FROM (
+    SELECT id, CASE WHEN coalesce(name, uid) IS NOT NULL THEN min(id) OVER (PARTITION BY coalesce(name, CAST(uid AS TEXT))) END AS one FROM t_user)
+  WHERE one IS NOT id) p ON p.id = g.user;
+
 DROP VIEW IF EXISTS jobs;
 CREATE VIEW jobs AS
 SELECT
