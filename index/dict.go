@@ -18,7 +18,7 @@ type cache struct {
 	owners   memo[string, uint32] // numbers of users by name, see owner
 	charges  memo[charge, int64]
 	apps     memo[appKey, int64]
-	idents   memo[identKey, *dated]
+	idents   memo[[16]byte, *dated]
 	commands memo[[16]byte, *dated]
 	steps    memo[stepKey, int64]
 	jobs     memo[claimKey, int64]
@@ -38,7 +38,7 @@ func newCache() cache {
 		owners:   memo[string, uint32]{half: some},
 		charges:  memo[charge, int64]{half: some},
 		apps:     memo[appKey, int64]{half: some},
-		idents:   memo[identKey, *dated]{half: some},
+		idents:   memo[[16]byte, *dated]{half: many},
 		commands: memo[[16]byte, *dated]{half: many},
 		steps:    memo[stepKey, int64]{half: some},
 		jobs:     memo[claimKey, int64]{half: some},
@@ -65,10 +65,6 @@ type (
 	appKey struct{ name, version, kind string }
 	// charge is what history knows of a job.
 	charge   struct{ scheduler, cluster, account, partition string }
-	identKey struct {
-		app procmon.Application
-		exe string
-	}
 	claimKey struct {
 		job   procmon.Job
 		claim int64
@@ -161,8 +157,7 @@ func (t *txn) charge(k charge) (int64, error) {
 
 // identity finds or makes the row of what a run was.
 func (t *txn) identity(a *procmon.Application, script, exe string, day int64) (int64, error) {
-	k := identKey{*a, exe}
-	k.app.Script = script
+	k := t.identityKey(a, script, exe)
 	d, ok := t.w.cache.idents.get(k)
 	if !ok {
 		kind := string(a.Kind)
@@ -176,7 +171,8 @@ func (t *txn) identity(a *procmon.Application, script, exe string, day int64) (i
 		d = &dated{day: day}
 		args := []any{0, app, known(exe), known(script), known(a.Package), known(a.Evidence), known(a.Image), known(a.Rules)}
 		args[0] = hashOf(args[1:])
-		ok, err := t.get(`SELECT id, day FROM t_identity WHERE hash = ? AND app = ? AND exe IS ? AND script IS ?
+		// "+app": the hash finds the row, an application has thousands.
+		ok, err := t.get(`SELECT id, day FROM t_identity WHERE hash = ? AND +app = ? AND exe IS ? AND script IS ?
 			AND package IS ? AND evidence IS ? AND image IS ? AND rules IS ?`, args, &d.id, &d.day)
 		if err == nil && !ok {
 			d.id, err = t.insert(`INSERT INTO t_identity (hash, app, exe, script, package, evidence, image, rules, day)
@@ -187,7 +183,19 @@ func (t *txn) identity(a *procmon.Application, script, exe string, day int64) (i
 		}
 		t.w.cache.idents.put(k, d)
 	}
-	return d.id, t.touch("UPDATE t_identity SET day = ? WHERE id = ?", d, day, 1)
+	return d.id, t.touch("UPDATE t_identity SET day = ? WHERE id = ?", d, day)
+}
+
+// identityKey is a hash that nobody can steer, much smaller than the texts: a cluster's users
+// have tens of thousands of programs.
+func (t *txn) identityKey(a *procmon.Application, script, exe string) [16]byte {
+	b := t.w.line[:0]
+	for _, s := range []string{a.Name, a.Version, string(a.Kind), a.Package, a.Evidence, a.Image, a.Rules, script, exe} {
+		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
+	}
+	t.w.line = b
+	sum := sha256.Sum256(b)
+	return [16]byte(sum[:])
 }
 
 // scriptOf is a script's path with %j for the number of the job, where the scheduler keeps the
@@ -231,15 +239,16 @@ func (t *txn) command(line []byte, day int64) (int64, error) {
 	if t.w.used != nil { // or a Prune that goes on would take it for one of no run
 		t.w.used.add(d.id)
 	}
-	return d.id, t.touch("UPDATE t_command SET day = ? WHERE id = ?", d, day, commandDays)
+	return d.id, t.touch("UPDATE t_command SET day = ? WHERE id = ?", d, day)
 }
 
-// commandDays is how far the day of a text's last use may be behind.
-const commandDays = 7
+// usedDays is how far the day of last use of a program or text may be behind.
+const usedDays = 7
 
-// touch moves a row's day of last use, once in so many days.
-func (t *txn) touch(query string, d *dated, day, days int64) error {
-	if day < d.day+days {
+// touch moves a row's day of last use, once in usedDays: else every row is
+// written every day, at random places.
+func (t *txn) touch(query string, d *dated, day int64) error {
+	if day < d.day+usedDays {
 		return nil
 	}
 	d.day = day

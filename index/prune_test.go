@@ -69,7 +69,7 @@ func TestPruneByAge(t *testing.T) {
 		t.Errorf("Info = %+v, %v", info, err)
 	}
 	for what, query := range map[string]string{
-		"command lines of no run": fmt.Sprint("SELECT count(*) FROM t_command WHERE id > 0 AND day < ", dayOf(horizon)-commandDays, " AND text <> '''still needed'''"),
+		"command lines of no run": fmt.Sprint("SELECT count(*) FROM t_command WHERE id > 0 AND day < ", dayOf(horizon)-usedDays, " AND text <> '''still needed'''"),
 		"steps of nothing":        "SELECT count(*) FROM t_step s WHERE id > 0 AND NOT EXISTS (SELECT 1 FROM t_usage WHERE step = s.id) AND NOT EXISTS (SELECT 1 FROM t_run WHERE step = s.id)",
 		"jobs of nothing":         "SELECT count(*) FROM t_job j WHERE id > 0 AND NOT EXISTS (SELECT 1 FROM t_step WHERE job = j.id)",
 		"shares of no job":        "SELECT count(*) FROM t_job_host WHERE job NOT IN (SELECT id FROM t_job)",

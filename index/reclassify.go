@@ -14,7 +14,7 @@ type Reclassify struct {
 	// got are recorded. It must be a function of these alone: what it gives is
 	// to stay the same when it is asked again.
 	Name     func(exe string, was procmon.Application) procmon.Application
-	Since    time.Time                          // only programs used on this UTC day or later; zero: all
+	Since    time.Time                          // only programs used on this UTC day or later, and some of the week before; zero: all
 	DryRun   bool                               // change nothing
 	Progress func(step string, done, all int64) // nil: nobody looks
 }
@@ -107,7 +107,7 @@ func (r *reclassifying) plan(ctx context.Context) error {
 	}
 	day := int64(0)
 	if !r.options.Since.IsZero() {
-		day = dayOf(r.options.Since.UnixMicro())
+		day = dayOf(r.options.Since.UnixMicro()) - usedDays
 	}
 	var all int64
 	if err := r.w.conn.QueryRowContext(ctx, "SELECT count(*) FROM t_identity WHERE day >= ?", day).Scan(&all); err != nil {
