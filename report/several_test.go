@@ -72,6 +72,7 @@ func TestSeveralIndexesAreOne(t *testing.T) {
 	for _, by := range dimensionSets(r) {
 		for _, q := range []report.Query{
 			{By: by, Allocated: true}, {By: by, Allocated: true, Since: midnight.AddDate(0, 0, -2), Until: midnight, Sort: "-runs", All: true},
+			{By: by}, {By: by, Since: midnight.AddDate(0, 0, -2), All: true}, // one index has numbers of jobs and users ready
 			{By: by, Since: reporttest.Now.Add(-50 * time.Hour), Limit: 3},
 			{By: by, Filters: []report.Filter{{By: report.Account, Values: []string{"chem"}}}, Who: true},
 		} {
