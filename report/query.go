@@ -97,7 +97,7 @@ type Query struct {
 	RunsFrom, UsageFrom time.Time
 
 	only *jobKey // nil: all jobs
-	bare bool    // nobody asks for its coverage
+	bare bool    // nobody asks for its coverage, and what its allocation is in all
 
 	numbered bool // jobs and users are counted apart, see numbers
 }

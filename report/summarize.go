@@ -85,7 +85,7 @@ func (t *Table) answer(ctx context.Context, db Querier) error {
 		return err
 	}
 	t.share()
-	if !q.wantsAllocation() || slices.ContainsFunc(filtered(q.Filters), dividesJobs) {
+	if !q.wantsAllocation() || q.bare || slices.ContainsFunc(filtered(q.Filters), dividesJobs) {
 		return nil
 	}
 	return t.allocate(ctx, db, ask(allocatedInAll(q, m)))

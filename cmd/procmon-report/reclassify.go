@@ -47,7 +47,7 @@ func reclassifyFlags() []cli.Flag {
 		&cli.StringFlag{Name: "catalog-dir", Category: "rules", Usage: "the site's rules are the *.toml in `DIR`",
 			EnvVars: []string{"PROCMON_CATALOG_DIR"}, Value: defaultCatalog},
 		&cli.BoolFlag{Name: "dry-run", Category: "rules", Usage: "change nothing, show what would change", DisableDefaultText: true},
-		&cli.StringFlag{Name: "since", Category: "range", Usage: "only programs that ran on the UTC day of this `TIME` or later; all their runs are named anew"},
+		&cli.StringFlag{Name: "since", Category: "range", Usage: "only programs that ran on the UTC day of this `TIME` or later, and some of the week before; all their runs are named anew"},
 	}, commonFlags()...)
 }
 
