@@ -27,6 +27,8 @@ type cache struct {
 	apped    memo[int64, int64]    // applications by identity
 	counted  memo[usedKey, bool]   // rows of t_used
 	live     map[liveKey]liveState // open runs with a row in t_live; nil: not loaded
+	crowds   []*crowd
+	crowded  int // rows in crowds
 }
 
 // The largest keys are applications and jobs, some hundred bytes each.

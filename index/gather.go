@@ -114,16 +114,20 @@ func (g *gathering) run(r *procmon.Record) error {
 	case row == nil && start < g.runsFrom:
 		g.done.Older++
 	case row == nil:
+		if _, err := g.add(r, start); err != nil {
+			return err
+		}
 		g.done.Added++
-		_, err = g.add(r, start)
 	default:
 		changed, err := g.goOn(r, row)
-		if changed {
+		switch {
+		case err != nil:
+			return err
+		case changed:
 			g.done.Updated++
-		} else {
+		default:
 			g.done.Same++
 		}
-		return err
 	}
-	return err
+	return nil
 }

@@ -77,6 +77,7 @@ func (t *txn) deleteRuns(before, limit int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	t.w.cache.forgetCrowds()
 	err = t.exec("DELETE FROM t_told WHERE run <= ?1 AND run NOT IN (SELECT id FROM t_run WHERE id <= ?1)", *last)
 	return n, err
 }

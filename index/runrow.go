@@ -155,40 +155,51 @@ func taskOf(task string) any {
 // insertRun makes the row under the first free number from its start on. When
 // the same run is met on the way, that row is given back and none is made.
 func (t *txn) insertRun(row *runRow) (same *runRow, err error) {
-	for row.id = row.start; row.id < row.start+maxShift; row.id++ {
-		err := t.exec(`INSERT INTO t_run (id, host, pid, ppid, parent, step, task, user, euid, identity, command,
-			elapsed, user_us, sys_us, rss, read, write, exit, flags, missing)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			row.id, row.host, row.pid, row.ppid, row.parent, row.step, row.task, row.user, row.euid, row.identity, row.command,
-			row.elapsed, row.userCPU, row.sysCPU, row.rss, row.read, row.write, row.exit, int64(row.flags), int64(row.missing))
-		if err == nil || !isTaken(err) {
-			return nil, err
-		}
-		other, err := t.readRun(row.id)
-		if err != nil {
-			return nil, err
-		}
-		if other.host == row.host && other.pid == row.pid {
-			other.start = row.start
-			return other, nil
-		}
+	row.id = row.start
+	if err := t.putRun(row); err == nil || !isTaken(err) {
+		return nil, err
 	}
-	return nil, &refusal{fmt.Sprintf("more than %d runs that began at %s", maxShift, time.UnixMicro(row.start).UTC())}
+	id, free, err := t.place(row.start, runOwner{row.host, row.pid})
+	switch {
+	case err != nil:
+		return nil, err
+	case id != 0:
+		return t.runAt(id, row.start)
+	case free == 0:
+		return nil, &refusal{fmt.Sprintf("more than %d runs that began at %s", maxShift, time.UnixMicro(row.start).UTC())}
+	}
+	row.id = free
+	return nil, t.putRun(row)
 }
 
-// probe looks for a run by its start.
+func (t *txn) putRun(row *runRow) error {
+	return t.exec(`INSERT INTO t_run (id, host, pid, ppid, parent, step, task, user, euid, identity, command,
+		elapsed, user_us, sys_us, rss, read, write, exit, flags, missing)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		row.id, row.host, row.pid, row.ppid, row.parent, row.step, row.task, row.user, row.euid, row.identity, row.command,
+		row.elapsed, row.userCPU, row.sysCPU, row.rss, row.read, row.write, row.exit, int64(row.flags), int64(row.missing))
+}
+
+// probe looks for a run by its start; nil when it has no row.
 func (t *txn) probe(start, host int64, pid int32) (*runRow, error) {
-	for id := start; id < start+maxShift; id++ {
-		row, err := t.readRun(id)
-		if row == nil || err != nil {
-			return nil, err
-		}
-		if row.host == host && row.pid == pid {
-			row.start = start
-			return row, nil
-		}
+	row, err := t.readRun(start)
+	if row == nil || err != nil || row.host == host && row.pid == pid {
+		return row, err
 	}
-	return nil, nil
+	id, _, err := t.place(start, runOwner{host, pid})
+	if id == 0 || err != nil {
+		return nil, err
+	}
+	return t.runAt(id, start)
+}
+
+// runAt reads the row of a run that began at start.
+func (t *txn) runAt(id, start int64) (*runRow, error) {
+	row, err := t.readRun(id)
+	if row != nil {
+		row.start = start
+	}
+	return row, err
 }
 
 // readRun reads a row, nil when there is none.
