@@ -44,8 +44,9 @@ func NewReader(r io.Reader) *Reader { return &Reader{r: bufio.NewReaderSize(r, 1
 // Line is the number of the line that Next gave last, from 1.
 func (r *Reader) Line() int { return r.line }
 
-// Bytes is the length of that line.
-func (r *Reader) Bytes() int { return len(r.buf) }
+// Text is that line, its beginning if it is too long; valid until the next call
+// of Next.
+func (r *Reader) Text() []byte { return bytes.TrimSuffix(r.buf, []byte{'\n'}) }
 
 // Next gives the next record, a *LineError for a line that is none, and the
 // error of the underlying reader: io.EOF at the end.

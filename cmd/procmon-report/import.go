@@ -24,9 +24,9 @@ Files, hosts and lines may come in any order. A run is known by its host, its pi
 the µs of its start: importing again, or lines of runs that the index has already,
 changes nothing. It works while procmond writes, and takes the right to write the index.
 
-Lines that cannot be read are counted, the first ten told, and all kept in FILE.bad with
-number and reason; the bad lines of standard input with --bad only. When they are
-mended, FILE.bad can be imported itself.
+Lines that cannot be read, and those that the index refuses, are counted, the first ten
+told, and all kept in FILE.bad with number and reason; the bad lines of standard input
+with --bad only. When they are mended, FILE.bad can be imported itself.
 
 EXAMPLES:
    procmon-report import --index /var/lib/procmon/cluster.db --keep-runs 90d /var/log/procmon-cluster
@@ -39,7 +39,7 @@ EXIT STATUS:
 
 func importFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "bad", Category: "how to read", Usage: "keep lines that cannot be read in `FILE` (default: beside each file, with .bad behind its name)"},
+		&cli.StringFlag{Name: "bad", Category: "how to read", Usage: "keep bad lines in `FILE` (default: beside each file, with .bad behind its name)"},
 		&cli.BoolFlag{Name: "strict", Category: "how to read", Usage: "stop at the first bad line", DisableDefaultText: true},
 		&cli.StringFlag{Name: "keep-runs", Category: "index and output", Usage: "then forget single runs that began longer ago than this `DURATION`: 90d"},
 		&cli.StringFlag{Name: "keep-usage", Category: "index and output", Usage: "then forget usage, and all that hangs on it, of longer ago than this `DURATION`: 1825d"},
@@ -190,23 +190,20 @@ func (g *gathering) read(ctx context.Context, name string, in io.Reader) error {
 // batch stores what was read, and tells what could not be. It gives why there
 // is nothing more to read.
 func (g *gathering) batch(ctx context.Context, name string, b *batch) error {
-	g.lines += len(b.records) + len(b.bad)
-	g.badLines += len(b.bad)
-	for i := range b.bad {
-		g.reject(name, &b.bad[i])
-	}
 	began := time.Now()
 	done, err := g.to.Gather(ctx, b.records)
 	if err != nil {
 		return err
 	}
+	g.lines += len(b.records) + len(b.bad)
+	g.badLines += len(b.bad)
+	g.refused += len(done.Refused)
 	g.add(&done)
-	for _, r := range done.Refused {
-		g.refused++
-		bad := &jsonlines.LineError{Line: b.lines[r.Index], Err: r}
-		g.reject(name, bad)
+	b.refuse(done.Refused)
+	for i := range b.bad {
+		g.reject(name, &b.bad[i])
 		if g.strict {
-			return bad
+			return &b.bad[i]
 		}
 	}
 	if b.err != nil {

@@ -146,6 +146,46 @@ func TestImportKeepsBadLinesOutOfLinks(t *testing.T) {
 	}
 }
 
+// TestImportRefusedLines keeps lines aside that can be read but not stored, in their
+// order among the bad ones.
+func TestImportRefusedLines(t *testing.T) {
+	const most = 1 << 14 // runs in a microsecond
+	dir := t.TempDir()
+	to, log := filepath.Join(dir, "new.db"), filepath.Join(dir, "runs.log")
+	var text strings.Builder
+	for i := range most {
+		fmt.Fprintln(&text, line(10+i, "2026-11-22T11:59:58Z"))
+	}
+	one, two := line(100_001, "2026-11-22T11:59:58Z"), line(100_002, "2026-11-22T11:59:58Z")
+	fmt.Fprintf(&text, "%s\nbad\n%s\n%s\n", one, two, line(10, "2026-11-22T11:59:59Z"))
+	if err := os.WriteFile(log, []byte(text.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, errs, code := importLines(t.Context(), to, nil, log)
+	if want := "16388 lines: 16385 runs new, 0 updated, 0 known already; 1 bad; 2 refused, kept in " + log + ".bad.\n"; code != 0 || out != want {
+		t.Errorf("exit %d, %q, want %q", code, out, want)
+	}
+	why := ": more than 16384 runs that began at 2026-11-22 11:59:58 +0000 UTC\n"
+	if want := "procmon-report: " + log + ": line 16385" + why + "procmon-report: " + log + ": line 16386: no JSON object in it\nprocmon-report: " + log + ": line 16387" + why; errs != want {
+		t.Errorf("said %q, want %q", errs, want)
+	}
+	kept, err := os.ReadFile(log + ".bad")
+	if want := "# " + log + ": line 16385" + why + one + "\n# " + log + ": line 16386: no JSON object in it\nbad\n# " + log + ": line 16387" + why + two + "\n"; err != nil || string(kept) != want {
+		t.Errorf("kept %v %q, want %q", err, kept, want)
+	}
+	mended := strings.ReplaceAll(string(kept), "11:59:58Z", "11:59:57Z")
+	if err := os.WriteFile(log+".bad", []byte(mended), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, _, code = importLines(t.Context(), to, nil, "--bad", dir+"/left", log+".bad"); code != 0 || !strings.HasPrefix(out, "3 lines: 2 runs new") {
+		t.Errorf("mended: exit %d, %q", code, out)
+	}
+	out, errs, code = importLines(t.Context(), to, nil, "--strict", log)
+	if code != 1 || !strings.Contains(out, " 1 refused, kept in ") || errs != "procmon-report: "+log+": line 16385"+why {
+		t.Errorf("strict: exit %d, %q %q", code, out, errs)
+	}
+}
+
 // TestImportBesideAWriter imports lines of runs that a daemon tells too.
 func TestImportBesideAWriter(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "procmon.db")

@@ -2,22 +2,40 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"procmon"
+	"procmon/index"
 	"procmon/jsonlines"
 )
 
 // batch is what one transaction takes, and what stood between.
 type batch struct {
 	records []procmon.Record
-	lines   []int // where each stands
+	from    []source // of each record
 	bad     []jsonlines.LineError
 	err     error // why there is nothing more; io.EOF at the end
+}
+
+// source is the line that a record was read from.
+type source struct {
+	line int
+	text []byte
+}
+
+// refuse puts the lines of records that the index refused among the bad ones.
+func (b *batch) refuse(refused []*index.RefusedError) {
+	for _, r := range refused {
+		from := b.from[r.Index]
+		b.bad = append(b.bad, jsonlines.LineError{Line: from.line, Text: from.text, Err: r})
+	}
+	slices.SortFunc(b.bad, func(a, b jsonlines.LineError) int { return cmp.Compare(a.Line, b.Line) })
 }
 
 // parse takes lines apart into batches until an error, which strictly is the
@@ -26,12 +44,12 @@ func parse(ctx context.Context, r *jsonlines.Reader, strict bool, to chan<- *bat
 	defer close(to)
 	for failed := false; !failed; {
 		b := &batch{}
-		for size := 0; len(b.lines)+len(b.bad) < gatherBatch && size < gatherBytes && b.err == nil; size += r.Bytes() {
+		for size := 0; len(b.from)+len(b.bad) < gatherBatch && size < gatherBytes && b.err == nil; size += len(r.Text()) {
 			record, err := r.Next()
 			var bad *jsonlines.LineError
 			switch {
 			case err == nil:
-				b.records, b.lines = append(b.records, record), append(b.lines, r.Line())
+				b.records, b.from = append(b.records, record), append(b.from, source{r.Line(), bytes.Clone(r.Text())})
 			case errors.As(err, &bad):
 				bad.Text = bytes.Clone(bad.Text)
 				b.bad = append(b.bad, *bad)
