@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,29 +78,66 @@ func (w *Writer) setAside(damage error) error {
 	}
 	w.opts.Logger.Error("index: it is damaged and was set aside, a new one is begun: what was in it is missing from reports "+
 		"until \"procmon-report import\" brings back what the JSON lines still have", "set_aside", aside, "error", damage)
-	forgetAside(path, w.opts.Logger)
+	w.forgetAside(math.MaxInt64) // Prune sees to its room
 	return nil
 }
 
-// forgetAside deletes all but the newest files that were set aside.
-func forgetAside(path string, log *slog.Logger) {
+// asideFile is a damaged index that was set aside, with its log.
+type asideFile struct {
+	path  string
+	bytes int64
+}
+
+// filesOf are a file of SQLite and those that it keeps beside it.
+func filesOf(path string) []string { return []string{path, path + "-wal", path + "-shm"} }
+
+// asideFiles lists what was set aside, the newest first.
+func asideFiles(path string) []asideFile {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
-		return
+		return nil
 	}
-	var times []string
+	var all []asideFile
 	prefix := filepath.Base(path) + asideMark
-	for _, e := range entries {
-		if at, ok := strings.CutPrefix(e.Name(), prefix); ok && len(at) == len(asideTime) {
-			times = append(times, at)
+	for _, e := range slices.Backward(entries) { // sorted by name, that is by time
+		if at, ok := strings.CutPrefix(e.Name(), prefix); !ok || len(at) != len(asideTime) {
+			continue
 		}
-	}
-	slices.Sort(times)
-	for _, at := range times[:max(0, len(times)-keptAside)] {
-		for _, suffix := range []string{"", "-wal", "-shm"} {
-			if err := os.Remove(path + asideMark + at + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				log.Warn("index: an old damaged file cannot be deleted", "error", err)
+		a := asideFile{path: filepath.Join(filepath.Dir(path), e.Name())}
+		for _, name := range filesOf(a.path) {
+			if st, err := os.Lstat(name); err == nil {
+				a.bytes += st.Size()
 			}
 		}
+		all = append(all, a)
+	}
+	return all
+}
+
+// forgetAside deletes all but the newest files that were set aside: keptAside
+// of them, which together are no larger than room.
+func (w *Writer) forgetAside(room int64) {
+	all := asideFiles(w.opts.Path)
+	kept := 0
+	for kept < min(len(all), keptAside) && all[kept].bytes <= room {
+		room -= all[kept].bytes
+		kept++
+	}
+	for _, a := range all[kept:] {
+		why := "only the newest stay"
+		if kept < keptAside {
+			why = "index.max_bytes has no room for it beside the index"
+		}
+		var errs []error
+		for _, name := range slices.Backward(filesOf(a.path)) { // the file last: it is what is found again
+			if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err)
+			}
+		}
+		if err := errors.Join(errs...); err != nil {
+			w.opts.Logger.Warn("index: an old damaged file cannot be deleted: delete it by hand", "set_aside", a.path, "error", err)
+			continue
+		}
+		w.opts.Logger.Warn("index: a damaged file that was set aside is deleted", "set_aside", a.path, "bytes", a.bytes, "reason", why)
 	}
 }

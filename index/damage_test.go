@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -231,5 +232,58 @@ func TestSetAsideIsBounded(t *testing.T) {
 	}
 	if len(aside) != keptAside {
 		t.Errorf("%v", aside)
+	}
+}
+
+// TestSetAsideCounts keeps damaged files only as far as they fit beside the index.
+func TestSetAsideCounts(t *testing.T) {
+	const size = 1 << 20
+	for name, c := range map[string]struct {
+		room int64 // beside the index; 0: max_bytes is not set
+		keep []string
+	}{
+		"no limit":       {0, []string{"newer", "older"}},
+		"room for both":  {3 * size, []string{"newer", "older"}},
+		"room for one":   {2*size - 1, []string{"newer"}},
+		"room for none":  {size - 1, nil},
+		"no room at all": {-1, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, log := testOptions(t), &bytes.Buffer{}
+			o.Logger = slog.New(slog.NewTextHandler(log, nil))
+			w := mustOpen(t, o)
+			mustWrite(t, w, aBatch(200)...)
+			paths := map[string]string{"older": o.Path + asideMark + "20261122T070000.000Z", "newer": o.Path + asideMark + "20261122T080000.000Z"}
+			for _, path := range paths {
+				for suffix, bytes := range map[string]int{"": size - 20, "-wal": 10, "-shm": 10} {
+					if err := os.WriteFile(path+suffix, make([]byte, bytes), 0o640); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if c.room != 0 {
+				used, err := w.size(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.opts.MaxBytes = used + c.room
+			}
+			if err := w.Prune(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for name, path := range paths {
+				files, _ := filepath.Glob(path + "*")
+				if want := slices.Contains(c.keep, name); want && len(files) != 3 || !want && len(files) != 0 {
+					t.Errorf("the %s has %d files", name, len(files))
+				}
+				if said := strings.Contains(log.String(), path); said == slices.Contains(c.keep, name) {
+					t.Errorf("the log:\n%s", log)
+				}
+			}
+			if c.room > 0 && strings.Contains(log.String(), "larger than allowed") {
+				t.Error(log)
+			}
+			agree(t, mustRead(t, w))
+		})
 	}
 }

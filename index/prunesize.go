@@ -13,18 +13,23 @@ type fitting struct {
 }
 
 // fit frees what is largest and least needed until the file is within
-// Options.MaxBytes: texts that no run has any more, then the longest texts, then
-// the oldest runs, and the oldest usage only where that is what is too large.
-// All but usage make room for a sixteenth more than is asked: to find what no
-// run refers to takes a look at all of them, which is not for every call.
+// Options.MaxBytes: damaged files that were set aside, then texts that no run
+// has any more, then the longest texts, then the oldest runs, and the oldest
+// usage only where that is what is too large. Texts and runs make room for a
+// sixteenth more than is asked: to find what no run refers to takes a look at all
+// of them, which is not for every call.
 func (w *Writer) fit(ctx context.Context, now time.Time) error {
 	limit := w.opts.MaxBytes
 	if limit <= 0 {
 		return nil
 	}
 	size, err := w.size(ctx)
-	if err != nil || size <= limit {
+	if err != nil {
 		return err
+	}
+	w.forgetAside(limit - size)
+	if size <= limit {
+		return nil
 	}
 	f := &fitting{w: w, now: now}
 	for _, stage := range []struct {
