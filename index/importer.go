@@ -44,7 +44,16 @@ func OpenImporter(ctx context.Context, path string) (*Importer, error) {
 	}
 	// It waits for the daemon's transactions, which are short, longer than the
 	// daemon waits for its.
-	dsn, err := fileURI(path, url.Values{"mode": {"rw"}, "_synchronous": {"NORMAL"}, "_busy_timeout": {"20000"}, "_cache_size": {"-16000"}})
+	w, err := openBeside(ctx, path, url.Values{"mode": {"rw"}, "_synchronous": {"NORMAL"}, "_busy_timeout": {"20000"}, "_cache_size": {"-16000"}})
+	if err != nil {
+		return nil, err
+	}
+	return &Importer{w}, nil
+}
+
+// openBeside opens an index that another one keeps.
+func openBeside(ctx context.Context, path string, options url.Values) (*Writer, error) {
+	dsn, err := fileURI(path, options)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +63,7 @@ func OpenImporter(ctx context.Context, path string) (*Importer, error) {
 	if err := w.join(ctx); err != nil {
 		return nil, errors.Join(explainReading(path, err), w.release())
 	}
-	return &Importer{w}, nil
+	return w, nil
 }
 
 // noLock is held by who writes beside the one Writer.

@@ -3,6 +3,8 @@ package index
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"net/url"
 	"time"
 
 	"procmon"
@@ -15,7 +17,6 @@ type Reclassify struct {
 	// to stay the same when it is asked again.
 	Name     func(exe string, was procmon.Application) procmon.Application
 	Since    time.Time                          // only programs used on this UTC day or later, and some of the week before; zero: all
-	DryRun   bool                               // change nothing
 	Progress func(step string, done, all int64) // nil: nobody looks
 }
 
@@ -66,15 +67,35 @@ const partsAtOnce = 8 * pruneStep
 func (i *Importer) Reclassify(ctx context.Context, o Reclassify) (Reclassified, error) {
 	r := &reclassifying{w: i.w, options: o}
 	i.w.mu.Lock()
-	err := r.explain(r.plan(ctx))
+	err := r.plan(ctx)
 	i.w.mu.Unlock()
-	if err == nil && r.result.Changed > 0 && !o.DryRun {
+	if err == nil && r.result.Changed > 0 {
 		err = r.store(ctx)
 	}
-	if err != nil && ctx.Err() != nil {
-		err = ctx.Err() // SQLite has other words for it
+	return r.result, ended(ctx, err)
+}
+
+// PlanReclassify says what Reclassify would change, and changes nothing: it asks
+// for no more rights than a Reader, and has its errors.
+func PlanReclassify(ctx context.Context, path string, o Reclassify) (Reclassified, error) {
+	if err := readable(path); err != nil {
+		return Reclassified{}, err
 	}
-	return r.result, err
+	w, err := openBeside(ctx, path, url.Values{"mode": {"ro"}, "_busy_timeout": {"5000"}})
+	if err != nil {
+		return Reclassified{}, err
+	}
+	r := &reclassifying{w: w, options: o}
+	err = ended(ctx, r.plan(ctx))
+	return r.result, errors.Join(err, w.Close())
+}
+
+// ended is why a call ended: SQLite has other words for a context's end.
+func ended(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 // reclassifying is one call of Reclassify.
@@ -101,7 +122,9 @@ func (r *reclassifying) tell(step string, done, all int64) {
 
 // plan fills t_renamed with the answers that change, and t_part with the sums
 // concerned.
-func (r *reclassifying) plan(ctx context.Context) error {
+func (r *reclassifying) plan(ctx context.Context) error { return r.explain(r.fill(ctx)) }
+
+func (r *reclassifying) fill(ctx context.Context) error {
 	if _, err := r.w.conn.ExecContext(ctx, planTables); err != nil {
 		return err
 	}

@@ -115,17 +115,20 @@ func named(t testing.TB, r *Reader, name func(string, procmon.Application) procm
 	}
 }
 
-// TestReclassifyDryRun tells the same as the real one, and changes nothing.
-func TestReclassifyDryRun(t *testing.T) {
+// TestPlanReclassify tells the same as the real one, and changes nothing.
+func TestPlanReclassify(t *testing.T) {
 	rnd := seeded(t)
 	w := mustOpen(t, testOptions(t))
 	busyDays(t, rnd, w, 20)
 	r, i := mustRead(t, w), mustImporter(t, w.opts.Path)
 	const everything = "SELECT * FROM t_identity ORDER BY id"
 	before := dump(t, r, everything)
-	would := mustReclassify(t, i, Reclassify{Name: dice(1), DryRun: true})
+	would, err := PlanReclassify(t.Context(), w.opts.Path, Reclassify{Name: dice(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if diff := cmp.Diff(before, dump(t, r, everything)); diff != "" || would.Done != 0 {
-		t.Errorf("a dry run changed (-before +after):\n%s", diff)
+		t.Errorf("planning changed (-before +after):\n%s", diff)
 	}
 	did := mustReclassify(t, i, Reclassify{Name: dice(1)})
 	if diff := cmp.Diff(would.Changes, did.Changes); diff != "" || did.Done != would.Changed {

@@ -31,7 +31,7 @@ rule tells which is missing here becomes unknown. --dry-run shows that before.
 It works while procmond writes, in short steps; interrupted, what was done stays, and
 the next call goes on. Let procmond read the new rules first (procmond reload): one
 with the old rules goes on to give the old names to new runs. Takes the right to write
-the index.
+the index; --dry-run only that to read it.
 
 EXAMPLES:
    procmon-report reclassify --dry-run
@@ -55,7 +55,7 @@ func (w *world) reclassify(c *cli.Context) (err error) {
 	if c.Args().Present() {
 		return usagef("reclassify takes no arguments")
 	}
-	o := index.Reclassify{DryRun: c.Bool("dry-run")}
+	var o index.Reclassify
 	if c.IsSet("since") {
 		if o.Since, err = (clock{w.now, w.zoneOf(c)}).moment(c.String("since")); err != nil {
 			return usagef("--since: %w", err)
@@ -77,11 +77,15 @@ func (w *world) reclassify(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	done, err := w.renameAll(c.Context, path, o)
+	rename := w.renameAll
+	if c.Bool("dry-run") {
+		rename = w.planRename
+	}
+	done, err := rename(c.Context, path, o)
 	if err != nil {
 		return err
 	}
-	t := report.NewRenamed(done, o.DryRun)
+	t := report.NewRenamed(done, c.Bool("dry-run"))
 	t.Notes = notes
 	show := func(to io.Writer) error { return render.Renamed(to, t, options) }
 	if path := c.String("output"); path != "-" {
@@ -103,6 +107,18 @@ func siteRules(c *cli.Context) (*appmap.Rules, []string, error) {
 	}
 	rules, err := appmap.LoadRules(dir)
 	return rules, notes, err
+}
+
+// planRename says what renameAll would do.
+func (w *world) planRename(ctx context.Context, path string, o index.Reclassify) (index.Reclassified, error) {
+	p := newProgress(w)
+	o.Progress = p.at
+	done, err := index.PlanReclassify(ctx, path, o)
+	p.clear()
+	if err != nil && ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
+	return done, hint(err)
 }
 
 // renameAll names the programs of an index again, and says how far it came
