@@ -143,7 +143,7 @@ func openToGather(ctx context.Context, path string) (*index.Importer, error) {
 // file imports one file.
 func (g *gathering) file(ctx context.Context, name string) error {
 	g.bad.begin(name)
-	err := g.w.open(name, g.progress, func(in io.Reader) error { return g.read(ctx, name, in) })
+	err := g.w.open(ctx, name, g.progress, func(in io.Reader) error { return g.read(ctx, name, in) })
 	g.progress.clear()
 	if g.cut {
 		fmt.Fprintf(g.w.err, "procmon-report: %s: its last line is not whole: import it again when it is\n", oneLine(name))

@@ -293,3 +293,33 @@ func TestImportInterrupted(t *testing.T) {
 		t.Errorf("exit %d, %q %q", code, out, errs)
 	}
 }
+
+// hanging has nothing to read, for ever, once somebody waits for it.
+type hanging struct {
+	asked func()
+	until chan struct{}
+}
+
+func (h *hanging) Read([]byte) (int, error) {
+	h.asked()
+	<-h.until
+	return 0, io.EOF
+}
+
+// TestInterruptedWhileWaiting ends although standard input does not.
+func TestInterruptedWhileWaiting(t *testing.T) {
+	to := filepath.Join(t.TempDir(), "new.db")
+	if _, errs, code := importLines(t.Context(), to, strings.NewReader(someLines(1)), "-"); code != 0 {
+		t.Fatal(errs)
+	}
+	for _, command := range []string{"import", "import-jobs"} {
+		ctx, interrupt := context.WithCancel(t.Context())
+		h := &hanging{interrupt, make(chan struct{})}
+		var out, errs bytes.Buffer
+		w := &world{in: h, out: &out, err: &errs, getenv: func(string) string { return "" }, now: reporttest.Now, zone: time.UTC}
+		if code := w.run(ctx, []string{"procmon-report", command, "--index", to, "-"}); code != 1 || !strings.Contains(errs.String(), "context canceled") {
+			t.Errorf("%s: exit %d, %q %q", command, code, out.String(), errs.String())
+		}
+		close(h.until)
+	}
+}

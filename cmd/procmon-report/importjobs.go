@@ -125,7 +125,7 @@ func (w *world) importJobs(c *cli.Context) (err error) {
 
 // open reads one file, compressed or not.
 func (i *importing) open(ctx context.Context, name string) error {
-	return i.w.open(name, i.progress, func(in io.Reader) error { return i.read(ctx, name, in) })
+	return i.w.open(ctx, name, i.progress, func(in io.Reader) error { return i.read(ctx, name, in) })
 }
 
 // read imports all of a file.
