@@ -96,6 +96,9 @@ type job struct {
 	End   time.Time
 	CPUs  uint32
 	GPUs  uint32
+
+	CgroupCPU  uint64    `json:"cgroup_cpu_ns"`
+	CgroupRead time.Time `json:"cgroup_cpu_until"`
 }
 
 type application struct {

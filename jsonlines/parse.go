@@ -99,9 +99,10 @@ func (l *line) phase() (procmon.Phase, error) {
 	return 0, fmt.Errorf("event.type %.40q", l.Event.Type)
 }
 
-// bounds of what one run can have used; sums of millions of them still fit.
+// bounds of what a run, or a job on one host, can have used: a thousand CPUs for
+// weeks.
 const (
-	maxCPU   = uint64(1) << 59 // ns, 18 years
+	maxCPU   = uint64(1) << 61 // ns, 73 years
 	maxBytes = uint64(1) << 60
 )
 
@@ -152,8 +153,11 @@ func (l *line) summary() (*procmon.JobSummary, error) {
 	if err != nil {
 		return nil, err
 	}
+	if l.HPC.Job.CgroupCPU > maxCPU {
+		return nil, errors.New("hpc.job.cgroup_cpu_ns: more CPU time than can be")
+	}
 	s := &procmon.JobSummary{Job: j, CPUs: int(l.HPC.Job.CPUs), GPUs: int(l.HPC.Job.GPUs), Start: l.HPC.Job.Start, End: l.HPC.Job.End,
-		Runs: l.HPC.Runs, Failed: l.HPC.Failed}
+		Runs: l.HPC.Runs, Failed: l.HPC.Failed, CgroupCPU: time.Duration(l.HPC.Job.CgroupCPU), CgroupRead: l.HPC.Job.CgroupRead}
 	if u != nil {
 		s.Usage = *u
 	}

@@ -95,8 +95,9 @@ func TestParseOthers(t *testing.T) {
 	if again := (&procmon.Record{Host: "n1-x", Time: r.Time, Seq: r.Seq, Loss: r.Loss}).EventID(); again != "n1-x-cfjlsvkgw3k1-1f" {
 		t.Errorf("event.id is %s now", again)
 	}
-	r, err = Parse([]byte(head + `"event":{"id":"y","dataset":"procmon.job"},"hpc":{"job":{"raw_id":"9","evidence":"facts","cpus":4,"gpus":1,"start":"2026-11-22T08:00:00Z"},"runs":3}}`))
-	if err != nil || r.Summary == nil || r.Summary.Job.RawID != "9" || r.Summary.CPUs != 4 || r.Summary.GPUs != 1 || r.Summary.Runs != 3 || r.Summary.Start.IsZero() {
+	r, err = Parse([]byte(head + `"event":{"id":"y","dataset":"procmon.job"},"hpc":{"job":{"raw_id":"9","evidence":"facts","cpus":4,"gpus":1,"start":"2026-11-22T08:00:00Z",
+		"cgroup_cpu_ns":700,"cgroup_cpu_until":"2026-11-22T08:20:00Z"},"usage":{"user_cpu_ns":1000000000000000000},"runs":3}}`))
+	if err != nil || r.Summary == nil || r.Summary.CgroupCPU != 700 || !r.Summary.CgroupRead.Equal(at.Add(-282*time.Second)) || r.Summary.Usage.User != 1e18 || r.Summary.Job.RawID != "9" || r.Summary.CPUs != 4 || r.Summary.GPUs != 1 || r.Summary.Runs != 3 || r.Summary.Start.IsZero() {
 		t.Errorf("job: %+v, %v", r, err)
 	}
 	r, err = Parse([]byte(head + `"event":{"id":"z","dataset":"procmon.status","action":"hourly"},"hpc":{"status":{"counts":{"a":1}}}}`))
@@ -128,6 +129,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a start before there were clocks", swap("2026-11-22T08:24:42Z", "1970-01-01T00:00:00Z"), ErrBad, "process.start"},
 		{"negative CPU time", swap(`"process"`, `"hpc":{"usage":{"user_cpu_ns":-1}},"process"`), ErrBad, "number -1"},
 		{"too much CPU time", swap(`"process"`, `"hpc":{"usage":{"user_cpu_ns":9223372036854775807}},"process"`), ErrBad, "CPU time"},
+		{"too much CPU time of a job", strings.Replace(head, "{", `{"hpc":{"job":{"raw_id":"9","cgroup_cpu_ns":9223372036854775807}},`, 1) + `"event":{"dataset":"procmon.job"}}`, ErrBad, "CPU time"},
 		{"too many bytes", swap(`"process"`, `"hpc":{"usage":{"read_bytes":18446744073709551615}},"process"`), ErrBad, "bytes"},
 		{"a user id that is none", swap(`"process"`, `"user":{"id":"alice"},"process"`), ErrBad, ""},
 		{"a loss without its number", swap("procmon.run", "procmon.loss"), ErrBad, "event.id"},

@@ -203,7 +203,8 @@ func randomRecords(rnd *rand.Rand, n int) []procmon.Record {
 		job := randomJob(rnd, rnd.IntN(6))
 		job.Step, job.Task, job.Evidence = "", "", procmon.EvidenceFacts
 		all = append(all, procmon.Record{Host: hostOf(int(job.RawID[2]) % 3), Boot: reporttest.Boot, Time: at, Summary: &procmon.JobSummary{
-			Job: job, CPUs: 4, GPUs: 1, Start: time.Unix(1795000000, 0), End: time.Unix(1795100000, 0)}})
+			Job: job, CPUs: 4, GPUs: 1, Start: time.Unix(1795000000, 0), End: time.Unix(1795100000, 0),
+			CgroupCPU: time.Duration(1+rnd.IntN(1e9)) * time.Microsecond, CgroupRead: time.Unix(1795099000, 0)}})
 	}
 	return all
 }
