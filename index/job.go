@@ -23,7 +23,7 @@ func (t *txn) jobOf(j *procmon.Job, host, claim int64) (int64, error) {
 	facts := bounded(*j)
 	facts.Step, facts.Task, facts.Conflict, facts.Evidence = "", "", "", 0
 	facts.By[procmon.JobStep], facts.By[procmon.JobTask] = 0, 0
-	k := claimKey{facts, claim}
+	k := claimKey{facts, claim, host}
 	id, ok := t.w.cache.jobs.get(k)
 	if !ok {
 		row, err := t.learnJob(&facts, host, claim)

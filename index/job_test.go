@@ -192,3 +192,63 @@ func TestUnknownClusterElsewhere(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// What a process leaves open of its job, its host tells, however often another
+// host was asked the same before.
+func TestSilentJobsOfHosts(t *testing.T) {
+	told := func(host string, n int, change func(*procmon.Job)) procmon.Record {
+		r := whole(with(func(r *procmon.Run) {
+			other(r, n)
+			r.Job = job(procmon.EvidenceCgroup, func(j *procmon.Job) { j.RawID = "9"; change(j) })
+		}))
+		r.Host = host
+		return r
+	}
+	silent := func(*procmon.Job) {}
+	cluster := func(name string) func(*procmon.Job) { return func(j *procmon.Job) { j.Cluster = name } }
+	life := func(n int) func(*procmon.Job) {
+		return func(j *procmon.Job) { j.Restart, j.By[procmon.JobRestart] = n, procmon.EvidenceCgroup }
+	}
+	for _, tt := range []struct {
+		name    string
+		records []procmon.Record
+		want    []map[string]any
+	}{
+		{"clusters", []procmon.Record{told("n1", 1, cluster("c1")), told("n2", 2, cluster("c2")), told("n1", 3, silent), told("n2", 4, silent)},
+			[]map[string]any{{"host": "n1", "cluster": "c1", "restart": int64(0), "runs": int64(2)}, {"host": "n2", "cluster": "c2", "restart": int64(0), "runs": int64(2)}}},
+		{"lives", []procmon.Record{told("n1", 1, life(1)), told("n2", 2, life(2)), told("n1", 3, silent), told("n2", 4, silent)},
+			[]map[string]any{{"host": "n1", "restart": int64(1), "runs": int64(2)}, {"host": "n2", "restart": int64(2), "runs": int64(2)}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := mustOpen(t, testOptions(t))
+			mustWrite(t, w, tt.records...)
+			r := mustRead(t, w)
+			got := dump(t, r, "SELECT host, cluster, restart, count(*) AS runs FROM runs GROUP BY 1, 2, 3 ORDER BY 1, 2, 3")
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+			agree(t, r)
+		})
+	}
+}
+
+// TestClaimsOfOtherHosts joins what the owner claimed before on each host to the
+// job that is proved there later, also where the cluster was not known.
+func TestClaimsOfOtherHosts(t *testing.T) {
+	w := mustOpen(t, testOptions(t))
+	n := 0
+	on := func(host string, run *procmon.Run) procmon.Record {
+		n++
+		other(run, 10*n)
+		r := whole(run)
+		r.Host = host
+		return r
+	}
+	claim := func() *procmon.Run { r := claimant(1, 12399, "phys"); r.Job.Cluster = ""; return r }
+	mustWrite(t, w, on("n1", victim(2)), on("n2", claim()), on("n1", claim()), on("n2", victim(2)))
+	r := mustRead(t, w)
+	if got := dump(t, r, "SELECT cluster, claim_uid, count(*) AS runs FROM runs GROUP BY 1, 2"); len(got) != 1 || got[0]["runs"] != int64(4) {
+		t.Error(got)
+	}
+	agree(t, r)
+}
