@@ -252,3 +252,31 @@ func TestClaimsOfOtherHosts(t *testing.T) {
 	}
 	agree(t, r)
 }
+
+// TestFoldKeepsShares keeps what prolog and epilog told of a job that is known by
+// its SLUID, when it turns out to be one that is known by its number there.
+func TestFoldKeepsShares(t *testing.T) {
+	sluid := func(j *procmon.Job) { j.SLUID = "s000000000000A" }
+	number := func(j *procmon.Job) { j.RawID, j.Cluster = "9", "c1" }
+	run := func(n int, changes ...func(*procmon.Job)) procmon.Record {
+		return whole(with(func(r *procmon.Run) {
+			other(r, n)
+			r.Job = job(procmon.EvidenceCgroup, func(j *procmon.Job) {
+				for _, change := range changes {
+					change(j)
+				}
+			})
+		}))
+	}
+	summary := procmon.Record{Host: "n1", Boot: "boot-1", Time: t0, Summary: &procmon.JobSummary{Job: job(procmon.EvidenceFacts, sluid),
+		CPUs: 4, GPUs: 1, Start: t0, End: t0.Add(time.Hour), CgroupCPU: time.Minute}}
+	w := mustOpen(t, testOptions(t))
+	mustWrite(t, w, summary, run(1, number), run(2, number, sluid))
+	r := mustRead(t, w)
+	got := dump(t, r, `SELECT raw_job_id, sluid, cpus, gpus, "end" - start AS took, cgroup_cpu_seconds FROM jobs`)
+	want := []map[string]any{{"raw_job_id": "9", "sluid": "s000000000000A", "cpus": int64(4), "gpus": int64(1), "took": 3600.0, "cgroup_cpu_seconds": 60.0}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	agree(t, r)
+}

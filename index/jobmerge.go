@@ -136,7 +136,10 @@ func (t *txn) foldJob(from, to *jobRow) error {
 		}
 	}
 	for _, query := range []string{
-		"INSERT OR IGNORE INTO t_job_host SELECT ?2, host, cpus, gpus, begin, done, cgroup_us FROM t_job_host WHERE job = ?1",
+		`INSERT INTO t_job_host SELECT ?2, host, cpus, gpus, begin, done, cgroup_us FROM t_job_host WHERE job = ?1
+			ON CONFLICT (job, host) DO UPDATE SET cpus = ifnull(cpus, excluded.cpus), gpus = ifnull(gpus, excluded.gpus),
+				begin = ifnull(begin, excluded.begin), done = ifnull(done, excluded.done),
+				cgroup_us = max(ifnull(cgroup_us, excluded.cgroup_us), ifnull(excluded.cgroup_us, cgroup_us))`,
 		"DELETE FROM t_job_host WHERE job = ?1 AND ?2",
 		"UPDATE OR IGNORE t_allocation SET job = ?2 WHERE job = ?1",
 		"DELETE FROM t_allocation WHERE job = ?1 AND ?2",
