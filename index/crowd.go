@@ -86,6 +86,19 @@ func (t *txn) place(start int64, owner runOwner) (row, free int64, err error) {
 	return 0, c.to, nil
 }
 
+// leftBehind looks for the row of a run before which there are gaps: it went on
+// while others that began at the same time were pruned. It looks no farther than
+// an execve takes, after which the same pid would be another run's.
+func (t *txn) leftBehind(start int64, owner runOwner) (*runRow, error) {
+	var id int64
+	found, err := t.get("SELECT id FROM t_run WHERE id > ? AND id < ? AND host = ? AND pid = ? ORDER BY id LIMIT 1",
+		[]any{start, start + crowdSize, owner.host, owner.pid}, &id)
+	if !found {
+		return nil, err
+	}
+	return t.runAt(id, start)
+}
+
 // newCrowd begins a crowd, of no row yet.
 func (c *cache) newCrowd(from int64) *crowd {
 	k := &crowd{from: from, to: from, ids: make(map[runOwner][]int64)}

@@ -158,6 +158,35 @@ func TestCrowdAfterPruning(t *testing.T) {
 	}
 }
 
+// TestGatherAfterPruning tells the end of a run that went on while the one that
+// began at the same time elsewhere ended and was pruned.
+func TestGatherAfterPruning(t *testing.T) {
+	o := testOptions(t)
+	o.KeepRuns = time.Hour
+	o.Now = func() time.Time { return t0.Add(2 * time.Hour) }
+	w := mustOpen(t, o)
+	in := mustImporter(t, o.Path)
+	short, long := whole(aRun()), whole(aRun())
+	short.Host, long.Host = "n2", "n3"
+	begin := long
+	begin.Phase, long.Phase = procmon.Start, procmon.End
+	gatherAll(t, in, []procmon.Record{short, begin})
+	if err := w.Prune(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	done, err := in.Gather(t.Context(), []procmon.Record{short, long, long})
+	if err != nil || done.Older != 1 || done.Updated != 1 || done.Same != 1 {
+		t.Errorf("%+v, %v: want the pruned one left out, the other one updated, once", done, err)
+	}
+	r := mustRead(t, w)
+	if got := dump(t, r, "SELECT host, open FROM runs"); len(got) != 1 || got[0]["open"] != int64(0) {
+		t.Error(got)
+	}
+	if n := number(t, r, "SELECT sum(runs) FROM usage"); n != 2 {
+		t.Errorf("%d runs counted", n)
+	}
+}
+
 // TestCrowdIsBounded refuses more runs of a microsecond than there are numbers
 // for, and goes on to know the others.
 func TestCrowdIsBounded(t *testing.T) {

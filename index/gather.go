@@ -107,6 +107,9 @@ func (g *gathering) run(r *procmon.Record) error {
 		return err
 	}
 	row, err := g.probe(start, host, r.Run.Process.Run.Process.PID)
+	if row == nil && err == nil && start < g.runsFrom {
+		row, err = g.leftBehind(start, runOwner{host, r.Run.Process.Run.Process.PID})
+	}
 	if err != nil {
 		return err
 	}
