@@ -228,7 +228,7 @@ func raiseLive(l *procmon.LiveRun, told [6]sql.NullInt64) {
 	}
 	u.User = max(u.User, time.Duration(told[1].Int64)*us)
 	u.System = max(u.System, time.Duration(told[2].Int64)*us)
-	u.MaxRSS = max(u.MaxRSS, uint64(told[3].Int64))
+	u.Add(maxRSS(told[3].Int64))
 	u.Read = max(u.Read, uint64(told[4].Int64))
 	u.Write = max(u.Write, uint64(told[5].Int64))
 	l.Run.Usage = &u

@@ -3,6 +3,7 @@ package index
 import (
 	"math"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -72,5 +73,38 @@ func TestMigrateFromFirst(t *testing.T) {
 	got := dump(t, r, "SELECT max_rss_bytes, max_rss_upper_bound, provisional, cpu_seconds FROM runs")
 	if diff := cmp.Diff([]map[string]any{{"max_rss_upper_bound": int64(0), "provisional": int64(0), "cpu_seconds": 9.0}}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestMarksOfLiveRuns gives an open run the maximum of its last checkpoint with its
+// mark, over what was saved of it.
+func TestMarksOfLiveRuns(t *testing.T) {
+	const bound, exact = true, false
+	for _, test := range []struct {
+		name              string
+		saved, told, want procmon.Usage
+	}{
+		{"a larger bound", procmon.Usage{MaxRSS: 4096}, procmon.Usage{MaxRSS: 8192, RSSBound: bound}, procmon.Usage{MaxRSS: 8192, RSSBound: bound}},
+		{"a larger exact one", procmon.Usage{MaxRSS: 4096, RSSBound: bound}, procmon.Usage{MaxRSS: 8192}, procmon.Usage{MaxRSS: 8192, RSSBound: exact}},
+		{"a smaller one", procmon.Usage{MaxRSS: 8192, RSSBound: bound}, procmon.Usage{MaxRSS: 4096}, procmon.Usage{MaxRSS: 8192, RSSBound: bound}},
+		{"only told", procmon.Usage{}, procmon.Usage{MaxRSS: 4096, RSSBound: bound}, procmon.Usage{MaxRSS: 4096, RSSBound: bound}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := mustOpen(t, testOptions(t))
+			saved, told := alive(1), open(1)
+			saved.Run.Usage, told.Usage = &test.saved, &test.told
+			mustWrite(t, w, telling(procmon.Start, open(1), t0))
+			if err := w.SaveLive(t.Context(), []procmon.LiveRun{saved}, t0); err != nil {
+				t.Fatal(err)
+			}
+			mustWrite(t, w, telling(procmon.Checkpoint, told, t0.Add(time.Hour)))
+			live, _, err := w.Live(t.Context())
+			if err != nil || len(live) != 1 {
+				t.Fatal(live, err)
+			}
+			if diff := cmp.Diff(&test.want, live[0].Run.Usage); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }
