@@ -22,10 +22,15 @@ func (w *Writer) Prune(ctx context.Context) error {
 			return err
 		}
 	}
+	from, err := w.usageFrom(ctx)
+	if err != nil {
+		return err
+	}
 	if w.opts.KeepUsage > 0 {
-		if err := w.pruneUsage(ctx, dayOf(now.Add(-w.opts.KeepUsage).UnixMicro())); err != nil {
-			return err
-		}
+		from = max(from, dayOf(now.Add(-w.opts.KeepUsage).UnixMicro()))
+	}
+	if _, err := w.pruneUsage(ctx, from); err != nil {
+		return err
 	}
 	if err := w.vacuum(ctx); err != nil {
 		return err
@@ -119,18 +124,28 @@ func (w *Writer) walk(ctx context.Context, table, query string, day int64) error
 	})
 }
 
-// pruneUsage deletes usage, history and losses of the days before one.
-func (w *Writer) pruneUsage(ctx context.Context, before int64) error {
-	changed := false
-	err := w.repeat(ctx, func(t *txn) (bool, error) {
+// usageFrom is the day before which usage was deleted. An earlier call may have
+// been cut short, and what came late may have been booked there since.
+func (w *Writer) usageFrom(ctx context.Context) (day int64, err error) {
+	err = w.do(ctx, func(t *txn) error {
+		_, err := t.get("SELECT value FROM t_meta WHERE key = 'usage_from'", nil, &day)
+		return err
+	})
+	return day, err
+}
+
+// pruneUsage deletes usage, history and losses of the days before one, and says
+// whether there were any.
+func (w *Writer) pruneUsage(ctx context.Context, before int64) (changed bool, err error) {
+	err = w.repeat(ctx, func(t *txn) (bool, error) {
 		n, err := t.deleteUsage(before)
 		changed = changed || n > 0
 		return n == 0, err
 	})
 	if err != nil || !changed {
-		return err
+		return false, err
 	}
-	return w.pruneNames(ctx, before)
+	return true, w.pruneNames(ctx, before)
 }
 
 // deleteUsage deletes a part of the oldest day before one. History and totals go

@@ -136,6 +136,68 @@ func TestPruneBySize(t *testing.T) {
 }
 
 // Losses go with usage.
+// TestPruneWholeDays: as sums by day go for want of room, days go whole, and those
+// that stay lose nothing that they refer to.
+func TestPruneWholeDays(t *testing.T) {
+	w := days(t, testOptions(t), 5, 5000)
+	r := mustRead(t, w)
+	const byDay = " GROUP BY epoch_day ORDER BY epoch_day"
+	whole := make(map[int64]map[string]any)
+	for _, day := range dump(t, r, "SELECT epoch_day, count(*) AS rows, sum(runs) AS runs FROM usage"+byDay) {
+		whole[day["epoch_day"].(int64)] = day
+	}
+	if err := w.pruneRuns(t.Context(), t0.UnixMicro()); err != nil { // they would go first
+		t.Fatal(err)
+	}
+	seen := make(map[int]bool)
+	for {
+		size, err := w.size(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		left := dump(t, r, "SELECT epoch_day, count(*) AS rows, sum(runs) AS runs FROM usage"+byDay)
+		for _, day := range left {
+			if diff := cmp.Diff(whole[day["epoch_day"].(int64)], day); diff != "" {
+				t.Fatalf("%d days left, one of them in part (-before +now):\n%s", len(left), diff)
+			}
+		}
+		if diff := cmp.Diff(dump(t, r, "SELECT epoch_day, sum(runs) AS runs FROM usage"+byDay), dump(t, r, "SELECT epoch_day, sum(runs) AS runs FROM history"+byDay)); diff != "" {
+			t.Fatalf("%d days left; usage and history differ:\n%s", len(left), diff)
+		}
+		if seen[len(left)] = true; len(left) == 1 {
+			break
+		}
+		mustPrune(t, w, size-1)
+	}
+	if len(seen) < 3 {
+		t.Errorf("numbers of days left: %v", seen)
+	}
+}
+
+// TestPruneEndsWhatItBegan: of a day of which a part is deleted, or to which
+// something was booked after it was, nothing stays.
+func TestPruneEndsWhatItBegan(t *testing.T) {
+	w := days(t, testOptions(t), 3, 20)
+	today := dayOf(t0.UnixMicro())
+	if err := w.do(t.Context(), func(tx *txn) error { // as after a crash
+		return errors.Join(tx.setMeta("usage_from", today), tx.exec("DELETE FROM t_usage WHERE day = ? AND step > 0", today-1))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := w.Prune(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r := mustRead(t, w)
+		for _, view := range []string{"usage", "history"} {
+			if got := dump(t, r, "SELECT DISTINCT epoch_day AS d FROM "+view); len(got) != 1 || got[0]["d"] != today {
+				t.Errorf("days of %s left: %v", view, got)
+			}
+		}
+		mustWrite(t, w, whole(with(func(r *procmon.Run) { r.Start, r.End = t0.AddDate(0, 0, -9), t0.AddDate(0, 0, -9).Add(time.Second) })))
+	}
+}
+
 func TestPruneLosses(t *testing.T) {
 	o := testOptions(t)
 	o.KeepUsage = 24 * time.Hour

@@ -89,23 +89,25 @@ func (f *fitting) oldest(ctx context.Context, size, over int64) (bool, error) {
 	return true, f.sweep(ctx, nil)
 }
 
-// usage deletes a part of the oldest day of usage, but never today's, and only
-// when the file would be too large even without the texts of open runs.
+// usage deletes the oldest day of usage whole, but never today's, and only when
+// the file would be too large even without the texts of open runs.
 func (f *fitting) usage(ctx context.Context, _, over int64) (bool, error) {
-	var others, n int64
+	var others int64
+	before := dayOf(f.now.UnixMicro())
 	err := f.w.do(ctx, func(t *txn) error {
+		var oldest *int64
 		_, err := t.get(`SELECT (SELECT ifnull(sum(octet_length(body)), 0) FROM t_live)
-			+ (SELECT ifnull(sum(octet_length(text)), 0) FROM t_command)`, nil, &others)
-		if err != nil || others >= over {
-			return err
+			+ (SELECT ifnull(sum(octet_length(text)), 0) FROM t_command),
+			(SELECT min(day) FROM (SELECT min(day) AS day FROM t_usage UNION ALL SELECT min(day) FROM t_history))`, nil, &others, &oldest)
+		if oldest != nil {
+			before = min(before, *oldest+1)
 		}
-		n, err = t.deleteUsage(dayOf(f.now.UnixMicro()))
 		return err
 	})
-	if err != nil || n == 0 {
+	if err != nil || others >= over {
 		return false, err
 	}
-	return true, f.w.pruneNames(ctx, dayOf(f.now.UnixMicro()))
+	return f.w.pruneUsage(ctx, before)
 }
 
 // sweep takes texts from the runs that have them, deletes all texts that no
