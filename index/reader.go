@@ -126,7 +126,8 @@ func (r *Reader) info(ctx context.Context, info *Info) error {
 // explainReading is explain for those who cannot set a damaged file aside.
 func explainReading(path string, err error) error {
 	if err = explain(path, err); errors.Is(err, ErrDamaged) {
-		return fmt.Errorf("%w: restart procmond, it sets a damaged index aside and begins a new one", err)
+		return fmt.Errorf("%w: restart procmond, it sets a damaged index aside and begins a new one; "+
+			"where none writes it, move it away and import the JSON lines again", err)
 	}
 	return err
 }
