@@ -66,7 +66,7 @@ type (
 	}
 	appKey struct{ name, version, kind string }
 	// charge is what history knows of a job.
-	charge   struct{ scheduler, cluster, account, partition string }
+	charge struct{ scheduler, cluster, account, partition string }
 	// claimKey has the host: what is not told of a job, its other runs there tell.
 	claimKey struct {
 		job         procmon.Job
