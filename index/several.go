@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"slices"
 )
@@ -14,7 +15,7 @@ import (
 // more files at once nor more memory than one. It is used by one goroutine.
 //
 // A file that cannot be read is left out, and Left tells it; so is one that turns
-// out to be damaged later.
+// out to be damaged later, or goes away.
 type Several struct {
 	db    *sql.DB
 	conn  *sql.Conn
@@ -99,7 +100,7 @@ func (s *Several) Gather(ctx context.Context, questions []Gathering) error {
 		switch {
 		case err == nil:
 			made = true
-		case ctx.Err() != nil || !errors.Is(err, ErrDamaged):
+		case ctx.Err() != nil || !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrNone) && !errors.Is(err, fs.ErrPermission):
 			return err
 		default:
 			s.Left = append(s.Left, err)
@@ -148,6 +149,9 @@ func (s *Several) forget(ctx context.Context) error {
 
 // ask puts the questions to one index: all of its answers are taken or none.
 func (s *Several) ask(ctx context.Context, path string, questions []Gathering, made bool) (err error) {
+	if err := readable(path); err != nil {
+		return err
+	}
 	uri, err := fileURI(path, url.Values{"mode": {"ro"}})
 	if err != nil {
 		return err

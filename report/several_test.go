@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -151,5 +152,22 @@ func TestDamagedIsLeftOut(t *testing.T) {
 	}
 	if len(s.Left) != 1 || !strings.Contains(s.Left[0].Error(), parts[1]) {
 		t.Errorf("left out: %v", s.Left)
+	}
+}
+
+// An index that goes away after it was opened is told and left out, too.
+func TestGoneIsLeftOut(t *testing.T) {
+	_, parts := split(t, rand.New(rand.NewPCG(seed(t), 7)), "n1", "n2", "n3")
+	s := several(t, parts...)
+	if err := os.Remove(parts[1]); err != nil {
+		t.Fatal(err)
+	}
+	q := report.Query{By: []report.Dimension{report.Host}, Now: reporttest.Now, Sort: "host"}
+	got, err := report.Summarize(t.Context(), s, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Rows) != 2 || len(s.Left) != 1 || !errors.Is(s.Left[0], index.ErrNone) {
+		t.Errorf("%d rows, left out: %v", len(got.Rows), s.Left)
 	}
 }

@@ -178,11 +178,17 @@ func rangeFlags() []cli.Flag {
 
 func commonFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.GenericFlag{Name: "index", Category: "index and output", Value: new(values),
-			Usage: "read the index at `PATH`, or all *.db of a directory; may be repeated (default: $PROCMON_INDEX_PATH, or " + defaultIndex + ")"},
+		indexFlag("index and output"),
 		&cli.StringFlag{Name: "format", Category: "index and output", Usage: "show as `FORMAT`: " + strings.Join(render.Formats, ", "), Value: "table"},
 		&cli.StringFlag{Name: "output", Category: "index and output", Usage: "write to `FILE`, \"-\": standard output", Value: "-"},
 		&cli.BoolFlag{Name: "utc", Category: "index and output", Usage: "take and show times in UTC", DisableDefaultText: true},
+	}
+}
+
+func indexFlag(category string) cli.Flag {
+	return &cli.GenericFlag{
+		Name: "index", Category: category, Value: new(values),
+		Usage: "read the index at `PATH`, or all *.db of a directory; may be repeated (default: $PROCMON_INDEX_PATH, or " + defaultIndex + ")",
 	}
 }
 

@@ -47,21 +47,22 @@ func (w *world) job(c *cli.Context) error {
 	if c.Bool("mine") {
 		return w.mine(c, &mine.Question{Job: c.Args().First(), Runs: limit}, true)
 	}
-	return w.answer(c, func(ctx context.Context, db report.Querier, r holdings, out *output) error {
-		found, err := report.FindJob(ctx, db, c.Args().First(), limit, w.now)
+	return w.answer(c, func(ctx context.Context, s *holdings, out *output) error {
+		found, err := report.FindJob(ctx, s.db, c.Args().First(), limit, w.now)
 		if errors.Is(err, report.ErrNoJob) {
-			return w.noJob(ctx, r, err)
+			return w.noJob(ctx, s, err)
 		}
 		if err != nil {
 			return err
 		}
+		found.Notes = append(found.Notes, s.partly()...)
 		return render.Job(out, found, out.options)
 	})
 }
 
 // noJob adds what was searched.
-func (w *world) noJob(ctx context.Context, r holdings, notFound error) error {
-	info, err := r.Info(ctx)
+func (w *world) noJob(ctx context.Context, s *holdings, notFound error) error {
+	info, err := s.info(ctx)
 	switch {
 	case err != nil:
 		return errors.Join(notFound, err)
@@ -91,16 +92,16 @@ func (w *world) coverage(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return w.answer(c, func(ctx context.Context, db report.Querier, r holdings, out *output) error {
-		found, err := report.SummarizeCoverage(ctx, db, since, until, w.now)
+	return w.answer(c, func(ctx context.Context, s *holdings, out *output) error {
+		found, err := report.SummarizeCoverage(ctx, s.db, since, until, w.now)
 		if err != nil {
 			return err
 		}
-		info, err := r.Info(ctx)
+		info, err := s.info(ctx)
 		if err != nil {
 			return err
 		}
-		found.Notes = append(found.Notes, w.heartbeats(c, &info)...)
+		found.Notes = append(found.Notes, append(w.heartbeats(c, &info), s.partly()...)...)
 		return render.Coverage(out, found, out.options)
 	})
 }

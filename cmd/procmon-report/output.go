@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -26,15 +25,9 @@ type output struct {
 	options render.Options
 }
 
-// holdings tell what an index has, or several have.
-type holdings interface {
-	Info(context.Context) (index.Info, error)
-}
-
 // answer opens the index and the output and lets f answer from one to the other.
-// All of f's questions see the index at one moment. Of several indexes those that cannot be
-// read are left out: the answer is of the others, and the error says so.
-func (w *world) answer(c *cli.Context, f func(context.Context, report.Querier, holdings, *output) error) (err error) {
+// The error says so if the answer is of some of the indexes only.
+func (w *world) answer(c *cli.Context, f func(context.Context, *holdings, *output) error) (err error) {
 	options, err := w.options(c)
 	if err != nil {
 		return err
@@ -43,20 +36,31 @@ func (w *world) answer(c *cli.Context, f func(context.Context, report.Querier, h
 	if err != nil {
 		return err
 	}
-	if len(paths) > 1 {
-		return w.answerFromSeveral(c, paths, options, f)
-	}
-	r, err := index.OpenReader(c.Context, paths[0])
+	s, err := openIndexes(c.Context, paths)
 	if err != nil {
 		return hint(err)
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	tx, err := r.DB().BeginTx(c.Context, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return err
+	defer func() { err = errors.Join(err, s.close()) }()
+	p := newProgress(w)
+	defer p.clear()
+	if s.several != nil {
+		s.several.Progress = p.files
 	}
-	defer func() { _ = tx.Rollback() }() // nothing was written
-	return w.deliver(c, options, func(out *output) error { return f(c.Context, tx, r, out) })
+	err = w.deliver(c, options, func(out *output) error {
+		err := f(c.Context, s, out)
+		p.clear()
+		return err
+	})
+	p.clear()
+	for _, left := range s.left() {
+		fmt.Fprintf(w.err, "procmon-report: left out: %s\n", oneLine(left.Error()))
+	}
+	for _, partly := range s.partly() {
+		if err == nil {
+			err = errors.New(strings.TrimSuffix(partly, "."))
+		}
+	}
+	return err
 }
 
 // deliver lets f write to where the flags say.
@@ -67,41 +71,21 @@ func (w *world) deliver(c *cli.Context, options render.Options, f func(*output) 
 	return f(&output{w.out, options})
 }
 
-// answerFromSeveral is answer for several indexes.
-func (w *world) answerFromSeveral(c *cli.Context, paths []string, options render.Options,
-	f func(context.Context, report.Querier, holdings, *output) error) (err error) {
-	s, err := index.OpenSeveral(c.Context, paths)
-	if err != nil {
-		return hint(err)
+// indexNames are files and directories that --index names, or else the environment.
+func indexNames(flags []string, getenv func(string) string) []string {
+	if len(flags) > 0 {
+		return flags
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	p := newProgress(w)
-	s.Progress = p.files
-	err = w.deliver(c, options, func(out *output) error {
-		err := f(c.Context, s, s, out)
-		p.clear()
-		return err
-	})
-	p.clear()
-	for _, left := range s.Left {
-		fmt.Fprintf(w.err, "procmon-report: left out: %s\n", oneLine(left.Error()))
+	if path := getenv("PROCMON_INDEX_PATH"); path != "" {
+		return []string{path}
 	}
-	if err == nil && len(s.Left) > 0 {
-		err = fmt.Errorf("%d of %d indexes were left out: this is of the others only", len(s.Left), len(paths))
-	}
-	return err
+	return []string{defaultIndex}
 }
 
-// indexes are the files that --index names: a directory stands for all *.db in it.
-func indexes(named []string, getenv func(string) string) ([]string, error) {
-	if len(named) == 0 {
-		named = []string{defaultIndex}
-		if path := getenv("PROCMON_INDEX_PATH"); path != "" {
-			named[0] = path
-		}
-	}
+// indexes are the files that are named: a directory stands for all *.db in it.
+func indexes(flags []string, getenv func(string) string) ([]string, error) {
 	var paths []string
-	for _, name := range named {
+	for _, name := range indexNames(flags, getenv) {
 		if st, err := os.Stat(name); err != nil || !st.IsDir() {
 			paths = append(paths, name)
 			continue

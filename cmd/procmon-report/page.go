@@ -11,13 +11,13 @@ import (
 
 // ask answers a query, with notes on what its reader may not expect: ranged says
 // whether the range was chosen. There are charts where the format has them.
-func ask(ctx context.Context, db report.Querier, r holdings, q report.Query, ranged bool, o render.Options) (*report.Page, error) {
-	info, err := r.Info(ctx)
+func ask(ctx context.Context, s *holdings, q report.Query, ranged bool, o render.Options) (*report.Page, error) {
+	info, err := s.info(ctx)
 	if err != nil {
 		return nil, err
 	}
 	q.RunsFrom, q.UsageFrom = info.RunsFrom, info.UsageFrom
-	page, err := summarize(ctx, db, q, o.Format)
+	page, err := summarize(ctx, s.db, q, o.Format)
 	if err != nil {
 		return nil, err
 	}
@@ -31,6 +31,7 @@ func ask(ctx context.Context, db report.Querier, r holdings, q report.Query, ran
 	if len(t.Rows) == 0 {
 		t.Notes = slices.Insert(t.Notes, 0, nothing(&info, &t.Query))
 	}
+	t.Notes = append(t.Notes, s.partly()...)
 	return page, nil
 }
 

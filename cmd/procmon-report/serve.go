@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
-
-	"procmon/index"
 )
 
 const serveDescription = `Shows the reports as pages: filters as a form, addresses that can be sent, jobs
@@ -34,6 +32,7 @@ HTTP, not HTTPS: put a proxy before it where others may listen in.
 
 EXAMPLES:
    procmon-report serve
+   procmon-report serve --index /srv/procmon/nodes
    procmon-report serve --listen unix:/run/reports/sock --user-header X-Remote-User --proxy user:www-data
    procmon-report serve --listen 10.1.2.3:8765 --token-file /etc/procmon/token --host reports.example.org
 
@@ -47,7 +46,7 @@ func serveFlags() []cli.Flag {
 		&cli.StringFlag{Name: "user-header", Usage: "answer whom the proxy names in this `HEADER`"},
 		&cli.StringFlag{Name: "proxy", Usage: "`WHO` the proxy is: an address, a network, or user:NAME on this machine"},
 		&cli.GenericFlag{Name: "host", Usage: "answer to this `NAME` in addresses, too; may be repeated", Value: new(values)},
-		&cli.StringFlag{Name: "index", Usage: "read the index at `PATH`", EnvVars: []string{"PROCMON_INDEX_PATH"}, Value: defaultIndex},
+		indexFlag(""),
 		&cli.BoolFlag{Name: "utc", Usage: "take and show times in UTC", DisableDefaultText: true},
 	}
 }
@@ -66,26 +65,25 @@ func (w *world) serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := index.OpenReader(c.Context, c.String("index")) // to fail at once
-	if err != nil {
-		return hint(err)
+	logger := slog.New(slog.NewTextHandler(w.err, nil))
+	s := &site{
+		indexes: func() ([]string, error) { return indexes(valuesOf(c, "index"), w.getenv) },
+		zone:    w.zoneOf(c), now: time.Now, logger: logger, turns: make(chan struct{}, pagesAsked),
 	}
-	if err := r.Close(); err != nil {
-		return err
+	if err := s.check(c.Context); err != nil { // to fail at once
+		return hint(err)
 	}
 	l, err := listen(c.String("listen"))
 	if err != nil {
 		return err
 	}
-	logger := slog.New(slog.NewTextHandler(w.err, nil))
-	s := &site{index: c.String("index"), zone: w.zoneOf(c), now: time.Now, logger: logger, turns: make(chan struct{}, pagesAsked)}
 	g.next = s.handler()
 	server := &http.Server{
 		Handler: g, ConnContext: withCaller, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: pageTime + pageWait + 20*time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}
-	fmt.Fprintf(w.err, "procmon-report: reports of %s at %s, for %s; Ctrl-C ends it\n", oneLine(c.String("index")), where(l), g.forWhom())
+	fmt.Fprintf(w.err, "procmon-report: reports of %s at %s, for %s; Ctrl-C ends it\n", oneLine(strings.Join(indexNames(valuesOf(c, "index"), w.getenv), ", ")), where(l), g.forWhom())
 	done := make(chan error, 1)
 	go func() {
 		<-c.Context.Done()

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,9 +11,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
-	"procmon/index"
 	"procmon/report"
 	"procmon/report/render"
 )
@@ -29,11 +28,14 @@ const (
 
 // site answers with pages. Who may ask is decided before.
 type site struct {
-	index  string
-	zone   *time.Location
-	now    func() time.Time
-	logger *slog.Logger
-	turns  chan struct{} // holds one for each answer that is being made
+	indexes func() ([]string, error) // looked up for each answer: files come and go
+	zone    *time.Location
+	now     func() time.Time
+	logger  *slog.Logger
+	turns   chan struct{} // holds one for each answer that is being made
+
+	mu   sync.Mutex
+	told []string // guarded by mu: what was left out last, and said
 }
 
 func (s *site) handler() http.Handler {
@@ -46,11 +48,10 @@ func (s *site) handler() http.Handler {
 
 // visit is one question to a site.
 type visit struct {
-	form    url.Values
-	now     time.Time
-	tx      *sql.Tx
-	reader  *index.Reader
-	options render.Options
+	form     url.Values
+	now      time.Time
+	holdings *holdings
+	options  render.Options
 }
 
 // page makes an answer, whole or not at all, when it is its turn.
@@ -90,7 +91,40 @@ func (s *site) turn(ctx context.Context) bool {
 	}
 }
 
-// answer opens the index for one question, so that one that was set aside or replaced is left.
+// open opens the indexes for one answer, so that those that were set aside or replaced are left.
+func (s *site) open(ctx context.Context) (*holdings, error) {
+	paths, err := s.indexes()
+	if err != nil {
+		return nil, err
+	}
+	return openIndexes(ctx, paths)
+}
+
+// check finds out whether the indexes can be read.
+func (s *site) check(ctx context.Context) error {
+	src, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	s.tell(src.left())
+	return src.close()
+}
+
+// tell says in the server's messages what is left out of its answers, once for as long as it is.
+func (s *site) tell(left []error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var now []string
+	for _, err := range left {
+		now = append(now, err.Error())
+		if !slices.Contains(s.told, err.Error()) {
+			s.logger.Warn("left out", "error", err)
+		}
+	}
+	s.told = now
+}
+
+// answer opens what one question is put to.
 func (s *site) answer(ctx context.Context, v *visit, f func() error) (err error) {
 	format := render.Format(v.form.Get("format"))
 	if format == "" {
@@ -100,16 +134,14 @@ func (s *site) answer(ctx context.Context, v *visit, f func() error) (err error)
 		return &report.UnknownError{What: "format", Name: string(format), Known: []string{"html", "csv", "json"}}
 	}
 	v.options = render.Options{Format: format, Location: s.zone, Made: v.now}
-	if v.reader, err = index.OpenReader(ctx, s.index); err != nil {
+	if v.holdings, err = s.open(ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, v.reader.Close()) }()
-	if v.tx, err = v.reader.DB().BeginTx(ctx, &sql.TxOptions{ReadOnly: true}); err != nil {
-		return err
-	}
-	defer func() { _ = v.tx.Rollback() }()
+	defer func() { err = errors.Join(err, v.holdings.close()) }()
 	v.options.Site = v.surroundings()
-	return f()
+	err = f()
+	s.tell(v.holdings.left())
+	return err
 }
 
 // refuse says what was wrong with a question, and only that: what is wrong with
@@ -140,7 +172,7 @@ func (s *site) report(ctx context.Context, v *visit, out *output) error {
 		_, more := v.given(name)
 		ranged = ranged || more
 	}
-	page, err := ask(ctx, v.tx, v.reader, q, ranged, out.options)
+	page, err := ask(ctx, v.holdings, q, ranged, out.options)
 	if err != nil {
 		return err
 	}
@@ -152,10 +184,11 @@ func (s *site) job(ctx context.Context, v *visit, out *output) error {
 	if !ok {
 		return usagef("a job needs its id: /job?id=1234")
 	}
-	found, err := report.FindJob(ctx, v.tx, id, jobRuns, v.now)
+	found, err := report.FindJob(ctx, v.holdings.db, id, jobRuns, v.now)
 	if err != nil {
 		return err
 	}
+	found.Notes = append(found.Notes, v.holdings.partly()...)
 	return render.Job(out, found, out.options)
 }
 
@@ -164,10 +197,11 @@ func (s *site) coverage(ctx context.Context, v *visit, out *output) error {
 	if err != nil {
 		return err
 	}
-	found, err := report.SummarizeCoverage(ctx, v.tx, since, until, v.now)
+	found, err := report.SummarizeCoverage(ctx, v.holdings.db, since, until, v.now)
 	if err != nil {
 		return err
 	}
+	found.Notes = append(found.Notes, v.holdings.partly()...)
 	return render.Coverage(out, found, out.options)
 }
 

@@ -18,9 +18,9 @@ func contextWith(r *http.Request, c *caller) context.Context {
 	return context.WithValue(r.Context(), callerKey{}, c)
 }
 
-func newSite(path string) *site {
+func newSite(named ...string) *site {
 	return &site{
-		index: path, zone: time.UTC, now: func() time.Time { return reporttest.Now },
+		indexes: func() ([]string, error) { return indexes(named, onlyIndex) }, zone: time.UTC, now: func() time.Time { return reporttest.Now },
 		logger: slog.New(slog.NewTextHandler(io.Discard, nil)), turns: make(chan struct{}, pagesAsked),
 	}
 }

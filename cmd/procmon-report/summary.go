@@ -35,8 +35,8 @@ func (w *world) summarize(c *cli.Context, q report.Query) error {
 	if c.Bool("mine") {
 		return w.mine(c, &mine.Question{Query: q}, chosen)
 	}
-	return w.answer(c, func(ctx context.Context, db report.Querier, r holdings, out *output) error {
-		page, err := ask(ctx, db, r, q, chosen, out.options)
+	return w.answer(c, func(ctx context.Context, s *holdings, out *output) error {
+		page, err := ask(ctx, s, q, chosen, out.options)
 		if err != nil {
 			return err
 		}

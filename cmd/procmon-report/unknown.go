@@ -59,8 +59,8 @@ func (w *world) unknown(c *cli.Context) error {
 	if q.Since, q.Until, err = w.span(c); err != nil {
 		return err
 	}
-	return w.answer(c, func(ctx context.Context, db report.Querier, r holdings, out *output) error {
-		t, err := w.unnamed(ctx, db, r, q)
+	return w.answer(c, func(ctx context.Context, s *holdings, out *output) error {
+		t, err := w.unnamed(ctx, s, q)
 		if err != nil {
 			return err
 		}
@@ -81,21 +81,21 @@ func (w *world) unknown(c *cli.Context) error {
 }
 
 // unnamed is the table of programs without a name, with their share of all.
-func (w *world) unnamed(ctx context.Context, db report.Querier, r holdings, q report.Query) (*report.Table, error) {
-	info, err := r.Info(ctx)
+func (w *world) unnamed(ctx context.Context, s *holdings, q report.Query) (*report.Table, error) {
+	info, err := s.info(ctx)
 	if err != nil {
 		return nil, err
 	}
 	q.RunsFrom, q.UsageFrom = info.RunsFrom, info.UsageFrom
 	all := q
 	all.Sort, all.Limit = "", 0
-	whole, err := report.Summarize(ctx, db, all)
+	whole, err := report.Summarize(ctx, s.db, all)
 	if err != nil {
 		return nil, err
 	}
 	q.By = []report.Dimension{report.Executable}
 	q.Filters = append(slices.Clone(q.Filters), report.Filter{By: report.Application, Values: []string{"(unknown)"}})
-	t, err := report.Summarize(ctx, db, q)
+	t, err := report.Summarize(ctx, s.db, q)
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +105,7 @@ func (w *world) unnamed(ctx context.Context, db report.Querier, r holdings, q re
 	if len(t.Rows) == 0 && allRuns == 0 {
 		t.Notes[0] = nothing(&info, &whole.Query)
 	}
+	t.Notes = append(t.Notes, s.partly()...)
 	return t, nil
 }
 
