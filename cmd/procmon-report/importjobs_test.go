@@ -124,7 +124,7 @@ func TestProgress(t *testing.T) {
 	}
 	p.begin("-", 0)
 	p.read = 3 << 19
-	if got := p.text(); got != "-  1.5 MiB read" {
+	if got := p.text(time.Now()); got != "-  1.5 MiB read" {
 		t.Errorf("of unknown size: %q", got)
 	}
 	silent := newProgress(&world{err: &out})

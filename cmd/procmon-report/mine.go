@@ -34,6 +34,9 @@ func (w *world) mine(c *cli.Context, q *mine.Question, ranged bool) error {
 		return usagef("--mine asks the daemon, which has an index of its own: leave --index away")
 	}
 	q.Charts = options.Format == render.HTML
+	p := newProgress(w)
+	defer p.clear()
+	p.wait("asking the daemon")
 	a, err := mine.Ask(c.Context, c.String("socket"), q)
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" {
@@ -42,7 +45,7 @@ func (w *world) mine(c *cli.Context, q *mine.Question, ranged bool) error {
 	if err != nil {
 		return err
 	}
-	return w.deliver(c, options, func(out *output) error {
+	return w.deliver(c, options, p, func(out *output) error {
 		if a.Job != nil {
 			return render.Job(out, a.Job, out.options)
 		}

@@ -36,21 +36,18 @@ func (w *world) answer(c *cli.Context, f func(context.Context, *holdings, *outpu
 	if err != nil {
 		return err
 	}
+	p := newProgress(w)
+	defer p.clear()
+	p.wait("asking the index")
 	s, err := openIndexes(c.Context, paths)
 	if err != nil {
 		return hint(err)
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	p := newProgress(w)
-	defer p.clear()
 	if s.several != nil {
 		s.several.Progress = p.files
 	}
-	err = w.deliver(c, options, func(out *output) error {
-		err := f(c.Context, s, out)
-		p.clear()
-		return err
-	})
+	err = w.deliver(c, options, p, func(out *output) error { return f(c.Context, s, out) })
 	p.clear()
 	for _, left := range s.left() {
 		fmt.Fprintf(w.err, "procmon-report: left out: %s\n", oneLine(left.Error()))
@@ -64,11 +61,11 @@ func (w *world) answer(c *cli.Context, f func(context.Context, *holdings, *outpu
 }
 
 // deliver lets f write to where the flags say.
-func (w *world) deliver(c *cli.Context, options render.Options, f func(*output) error) error {
+func (w *world) deliver(c *cli.Context, options render.Options, p *progress, f func(*output) error) error {
 	if path := c.String("output"); path != "-" {
 		return toFile(path, func(file io.Writer) error { return f(&output{file, options}) })
 	}
-	return f(&output{w.out, options})
+	return f(&output{p.before(w.out), options})
 }
 
 // indexNames are files and directories that --index names, or else the environment.
