@@ -2,8 +2,8 @@
 # Installs what a make target needs and the machine lacks, with apt-get or dnf,
 # and says what and why before it does.
 #
-#   deps.sh NAME…     gcc slurm rsyslog logrotate python3 chromium shellcheck clang slurmdbd;
-#                     "test" stands for the first six; and the programs that make
+#   deps.sh NAME…     gcc slurm rsyslog logrotate python3 chromium zsh fish shellcheck clang slurmdbd;
+#                     "test" stands for the first eight; and the programs that make
 #                     test-packages runs: gmx samtools bwa octave-cli R mpirun.openmpi java venv
 #
 # Exit status: 0 everything is there; 1 something that can't be done without
@@ -40,6 +40,7 @@ why() {
     logrotate) echo "the tests rotate a log under load" ;;
     python3) echo "users' programs in the demo and the tests" ;;
     chromium) echo "the tests open the reports' pages in a browser" ;;
+    zsh | fish) echo "the tests ask it what it completes" ;;
     shellcheck) echo "make lint checks the shell scripts" ;;
     clang) echo "the eBPF programs are made with it, and with libbpf's headers" ;;
     *) echo "its version is compared with the one that procmon names" ;;
@@ -126,7 +127,7 @@ STATUS=0
 LOG=$(mktemp)
 trap 'rm -f "$LOG"' EXIT
 
-[ "${1:-}" = test ] && set -- gcc slurm rsyslog logrotate python3 chromium
+[ "${1:-}" = test ] && set -- gcc slurm rsyslog logrotate python3 chromium zsh fish
 check_go
 for name in "$@"; do
     missing "$name" || continue

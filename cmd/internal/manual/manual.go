@@ -67,7 +67,9 @@ func flagsOf(flags []cli.Flag) []flag {
 			if parts := strings.SplitN(d.GetUsage(), "`", 3); len(parts) == 3 {
 				out.value = parts[1]
 			}
-			out.files = slices.Contains([]string{"PATH", "FILE", "DIR"}, out.value)
+			// Settings, which are flags too, tell it by their names.
+			out.files = slices.Contains([]string{"PATH", "FILE", "DIR"}, out.value) ||
+				slices.ContainsFunc([]string{"-path", "-dir", "-socket"}, func(end string) bool { return strings.HasSuffix(out.name, end) })
 		}
 		list = append(list, out)
 	}
