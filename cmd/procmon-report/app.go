@@ -42,7 +42,7 @@ EXAMPLES:
    procmon-report unknown --last 90d
 
 EXIT STATUS:
-   0  done, also when nothing was found
+   0  done, also when nothing was found, and when whoever reads has enough (| head)
    1  failed; for "job", also when the index does not know the job; of several
       indexes, also when some were left out: the report is of the others then
    2  wrong use

@@ -41,6 +41,7 @@ type world struct {
 }
 
 func main() {
+	signal.Ignore(syscall.SIGPIPE) // writing fails instead, and what is open is closed
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	w := &world{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv,
@@ -53,6 +54,7 @@ func main() {
 
 // run runs the program and gives its exit code.
 func (w *world) run(ctx context.Context, argv []string) int {
+	w.out = outlet{w.out}
 	err := w.start(ctx, argv)
 	code := exitCode(err)
 	if code != exitDone {
@@ -84,7 +86,7 @@ func exitCode(err error) int {
 	var usage usageError
 	var name *report.UnknownError
 	switch {
-	case err == nil, errors.Is(err, syscall.EPIPE): // whoever reads has enough
+	case err == nil, enough(err):
 		return exitDone
 	case errors.As(err, &usage), errors.As(err, &name), errors.Is(err, report.ErrQuery), errors.Is(err, appmap.ErrCatalog):
 		return exitUsage

@@ -53,7 +53,7 @@ func (w *world) answer(c *cli.Context, f func(context.Context, *holdings, *outpu
 		fmt.Fprintf(w.err, "procmon-report: left out: %s\n", oneLine(left.Error()))
 	}
 	for _, partly := range s.partly() {
-		if err == nil {
+		if err == nil || enough(err) {
 			err = errors.New(strings.TrimSuffix(partly, "."))
 		}
 	}
@@ -185,7 +185,7 @@ func intoFile(path string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(write(f), f.Close())
+	return errors.Join(write(outlet{f}), f.Close())
 }
 
 // options are how the flags want it shown.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +25,10 @@ func TestExitCodes(t *testing.T) {
 		want int
 	}{
 		{nil, 0},
-		{&fs.PathError{Op: "write", Path: "|1", Err: syscall.EPIPE}, 0},
+		{fmt.Errorf("writing: %w", errEnough), 0},
+		{errors.Join(errEnough, nil), 0},
+		{errors.Join(errEnough, errors.New("something")), 1},
+		{&net.OpError{Op: "write", Net: "unix", Err: syscall.EPIPE}, 1}, // of a daemon
 		{errors.New("something"), 1},
 		{fmt.Errorf("%w: 5", report.ErrNoJob), 1},
 		{fmt.Errorf("index x: %w", index.ErrDamaged), 1},

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ var update = flag.Bool("update", false, "write the transcripts anew")
 
 // Transcripts are text files with lines "$ procmon-report ARGS" and what the
 // program then says: standard output as it is, standard error with "! " before
-// it, and "[exit N]" where N is not 0. "$ terminal N" makes later output that
+// it, and "[exit N]" where N is not 0. After "| head -N" whoever reads leaves. "$ terminal N" makes later output that
 // of a terminal N columns wide. INDEX is the fixture's index; FILES a folder
 // with files that are no good index. Lines that begin with "#" explain.
 func TestTranscripts(t *testing.T) {
@@ -75,8 +76,13 @@ func perform(t *testing.T, transcript, index, bad string) string {
 		if _, err := fmt.Sscanf(command, "terminal %d", &terminal); err == nil {
 			continue
 		}
+		reader := &head{lines: -1}
+		command, lines, piped := strings.Cut(command, " | head -")
+		if _, err := fmt.Sscan(lines, &reader.lines); piped && err != nil {
+			t.Fatal(err)
+		}
 		argv := shellWords(strings.NewReplacer("INDEX", index, "FILES", bad).Replace(strings.TrimSpace(command)))
-		out.WriteString(strings.NewReplacer(index, "INDEX", bad, "FILES").Replace(say(t, argv, terminal)))
+		out.WriteString(strings.NewReplacer(index, "INDEX", bad, "FILES").Replace(sayTo(t, argv, terminal, reader)))
 	}
 	return strings.TrimLeft(out.String(), "\n")
 }
@@ -86,12 +92,36 @@ func lastIsComment(s string) bool {
 	return strings.HasPrefix(s[strings.LastIndexByte(s, '\n')+1:], "#")
 }
 
+// head is a pipe to a reader who takes some lines and leaves.
+type head struct {
+	bytes.Buffer
+	lines int // that are still wanted, -1: all
+}
+
+func (h *head) Write(b []byte) (int, error) {
+	for line := range bytes.Lines(b) {
+		if h.lines == 0 {
+			return 0, &os.PathError{Op: "write", Path: "|1", Err: syscall.EPIPE}
+		}
+		h.Buffer.Write(line)
+		if bytes.HasSuffix(line, []byte("\n")) {
+			h.lines--
+		}
+	}
+	return len(b), nil
+}
+
 // say runs the program once.
 func say(t *testing.T, argv []string, terminal int) string {
 	t.Helper()
-	var stdout, stderr bytes.Buffer
+	return sayTo(t, argv, terminal, &head{lines: -1})
+}
+
+func sayTo(t *testing.T, argv []string, terminal int, stdout *head) string {
+	t.Helper()
+	var stderr bytes.Buffer
 	w := &world{
-		out: &stdout, err: &stderr, getenv: onlyIndex,
+		out: stdout, err: &stderr, getenv: onlyIndex,
 		now: reporttest.Now, zone: time.UTC, terminal: terminal,
 	}
 	code := w.run(t.Context(), argv)
