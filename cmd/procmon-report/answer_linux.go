@@ -29,6 +29,9 @@ func (w *world) answerUser(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("limiting the answer: %w", err)
 	}
+	if err := drop(c.String("index")); err != nil {
+		return err
+	}
 	debug.SetMemoryLimit(answerMemory)
 	return mine.Reply(c.Context, c.String("index"), uint32(c.Uint64("uid")), w.in, time.Now()).Write(w.out)
 }

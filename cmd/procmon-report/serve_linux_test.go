@@ -16,8 +16,8 @@ import (
 
 // Users of this test.
 const (
-	nobody, readers = 65534, 64999
-	stranger        = 64998
+	readers  = 64999
+	stranger = 64998
 )
 
 // built makes the real program in a place where every user finds it, with the index below

@@ -29,7 +29,8 @@ const (
 
 // desk answers users' questions about their own runs. Each is answered by a
 // procmon-report of its own, which the collector does not notice: it has the lowest priority,
-// limits its memory and CPU time, and is the first to go when memory is short.
+// limits its memory and CPU time, is the first to go when memory is short, and gives up root's
+// rights where the index's group may read it.
 type desk struct {
 	index string
 	// program is procmon-report, as it lies beside this one; the daemon itself carries no reports.

@@ -10,6 +10,7 @@ package mine
 
 import (
 	"context"
+	"database/sql"
 	"encoding/gob"
 	"encoding/json"
 	"errors"
@@ -80,12 +81,17 @@ func reply(ctx context.Context, path string, uid uint32, q *Question, now time.T
 		return nil, err
 	}
 	defer r.Close()
+	tx, err := r.DB().BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // one moment
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was written
 	if q.Job != "" {
 		runs := q.Runs
 		if runs <= 0 || runs > MaxRuns {
 			runs = MaxRuns
 		}
-		found, err := report.FindJob(ctx, r.DB(), q.Job, runs, now)
+		found, err := report.FindJob(ctx, tx, q.Job, runs, now)
 		if err != nil {
 			return nil, err
 		}
@@ -105,9 +111,9 @@ func reply(ctx context.Context, path string, uid uint32, q *Question, now time.T
 	}
 	page := new(report.Page)
 	if q.Charts {
-		page, err = report.SummarizePage(ctx, r.DB(), ask)
+		page, err = report.SummarizePage(ctx, tx, ask)
 	} else {
-		page.Table, err = report.Summarize(ctx, r.DB(), ask)
+		page.Table, err = report.Summarize(ctx, tx, ask)
 	}
 	if err != nil {
 		return nil, err
