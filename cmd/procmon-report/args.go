@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -16,6 +17,7 @@ import (
 func reorder(app *cli.App, argv []string) ([]string, error) {
 	known := takesValue(app)
 	var flags, names, args []string
+	values := map[string]string{}
 	for rest := argv[1:]; len(rest) > 0; {
 		word := rest[0]
 		rest = rest[1:]
@@ -27,14 +29,16 @@ func reorder(app *cli.App, argv []string) ([]string, error) {
 			args = append(args, word)
 			continue
 		}
-		name, _, has := strings.Cut(strings.TrimPrefix(word[1:], "-"), "=")
+		name, value, has := strings.Cut(strings.TrimPrefix(word[1:], "-"), "=")
 		flags, names = append(flags, word), append(names, name)
 		if !known[name] || has {
+			values[name] = value
 			continue
 		}
 		if len(rest) == 0 {
 			return nil, usagef("flag --%s needs a value", name)
 		}
+		values[name] = rest[0]
 		flags, rest = append(flags, rest[0]), rest[1:]
 	}
 
@@ -46,6 +50,9 @@ func reorder(app *cli.App, argv []string) ([]string, error) {
 		out, args = append(out, args[0]), args[1:]
 	}
 	if err := checkFlags(app, command, names); err != nil {
+		return nil, err
+	}
+	if err := checkNumbers(app, command, values); err != nil {
 		return nil, err
 	}
 	out = append(out, flags...)
@@ -71,6 +78,33 @@ func takesValue(app *cli.App) map[string]bool {
 		note(c.Flags)
 	}
 	return known
+}
+
+// checkNumbers says which flag has no number where it wants one: the library's words for it are
+// those of its parser.
+func checkNumbers(app *cli.App, command *cli.Command, values map[string]string) error {
+	flags := app.Flags
+	if command != nil {
+		flags = command.Flags
+	}
+	for _, f := range flags {
+		value, given := values[f.Names()[0]]
+		if _, whole := f.(*cli.IntFlag); !whole || !given {
+			continue
+		}
+		if _, err := strconv.Atoi(value); err != nil {
+			return usagef("--%s %q is no number", f.Names()[0], value)
+		}
+	}
+	return nil
+}
+
+// asked is what people write who want help: "help" and "help job" are "--help" and "job --help".
+func asked(argv []string) []string {
+	if len(argv) > 1 && argv[1] == "help" {
+		return append(append([]string{argv[0]}, argv[2:]...), "--help")
+	}
+	return argv
 }
 
 // checkFlags says which flag is none of the command's; nil is the program itself.

@@ -111,7 +111,7 @@ func TestServeRefusesToBeOpen(t *testing.T) {
 		{"--listen [::]:0", "add --token-file"},
 		{"--listen 192.0.2.1:0", "add --token-file"},
 		{"--listen example.org:80", "add --token-file"},
-		{"--listen nonsense", "add --token-file"},
+		{"--listen nonsense", "neither HOST:PORT nor"},
 		{"--listen 0.0.0.0:0 --user-header X-User", "say who the proxy is"},
 		{"--proxy 10.0.0.1", "belong together"},
 		{"--user-header X-User --proxy 127.0.0.1", "--proxy user:NAME"},

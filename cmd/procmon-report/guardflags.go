@@ -27,6 +27,9 @@ func newGuard(c *cli.Context) (*guard, error) {
 			return nil, err
 		}
 	}
+	if _, _, err := net.SplitHostPort(c.String("listen")); err != nil && !strings.HasPrefix(c.String("listen"), "unix:") {
+		return nil, usagef("--listen %q is neither HOST:PORT nor unix:PATH", c.String("listen"))
+	}
 	local, host := isLocal(c.String("listen"))
 	switch {
 	case g.token != "" && g.header != "":

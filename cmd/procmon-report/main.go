@@ -68,7 +68,7 @@ func (w *world) run(ctx context.Context, argv []string) int {
 
 func (w *world) start(ctx context.Context, argv []string) error {
 	app := w.app()
-	argv, err := reorder(app, argv)
+	argv, err := reorder(app, asked(argv))
 	if err != nil {
 		return err
 	}

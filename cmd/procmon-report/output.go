@@ -163,6 +163,10 @@ func toFile(path string, write func(io.Writer) error) error {
 		mode = st.Mode().Perm()
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".procmon-report-*")
+	var made *fs.PathError
+	if errors.As(err, &made) { // which names a file that nobody knows
+		return fmt.Errorf("--output %s: %w", path, made.Err)
+	}
 	if err != nil {
 		return err
 	}
