@@ -213,7 +213,8 @@ func (v *visit) given(name string) (string, bool) {
 
 // query is what the form asks for: its fields are called as the flags are.
 func (v *visit) query(zone *time.Location) (report.Query, error) {
-	q := report.Query{Sort: v.form.Get("sort"), All: v.form.Get("all") != "", Now: v.now, Limit: report.PageRows}
+	q := report.Query{Sort: v.form.Get("sort"), All: v.form.Get("all") != "", Compare: v.form.Get("compare") != "", Now: v.now, Limit: report.PageRows}
+	q.Allocated = v.form.Get("allocated") != "" || hasAll(v.options.Format)
 	for _, list := range v.form["by"] {
 		for name := range strings.SplitSeq(list, ",") {
 			if strings.TrimSpace(name) == "" {

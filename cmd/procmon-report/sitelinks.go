@@ -78,18 +78,21 @@ func fieldNames() []string {
 	for _, f := range filters {
 		names = append(names, f.flag)
 	}
-	return append(names, "sort", "limit", "all")
+	return append(names, "sort", "limit", "all", "allocated", "compare")
 }
 
 // fields are those of the form: filters that are seldom used only where they are.
 func (v *visit) fields() []render.Field {
 	titles := map[string]string{"by": "Group by", "last": "Last", "since": "From", "until": "Until", "limit": "Rows"}
 	hints := map[string]string{"by": "application", "last": "30d", "since": "2026-11-01", "until": "now", "limit": "1000"}
+	checks := map[string]string{
+		"all": "with launchers, shells and system programs", "allocated": "with allocated time", "compare": "with what changed since the period before",
+	}
 	seldom := []string{"app-version", "step", "cluster", "executable", "kind", "sort"}
 	var fields []render.Field
 	for _, name := range fieldNames() {
-		if name == "all" {
-			fields = append(fields, render.Field{Name: name, Title: "with launchers, shells and system programs", Check: true, Value: v.form.Get(name)})
+		if checks[name] != "" {
+			fields = append(fields, render.Field{Name: name, Title: checks[name], Check: true, Value: v.form.Get(name)})
 			continue
 		}
 		title := titles[name]

@@ -80,11 +80,14 @@ func (w *world) query(c *cli.Context, by ...report.Dimension) (report.Query, err
 			q.Filters = append(q.Filters, report.Filter{By: f.by, Values: list})
 		}
 	}
-	q.Allocated = c.Bool("allocated") || strings.ToLower(c.String("format")) != string(render.Table)
+	q.Allocated = c.Bool("allocated") || hasAll(render.Format(strings.ToLower(c.String("format"))))
 	var err error
 	q.Since, q.Until, err = w.span(c)
 	return q, err
 }
+
+// hasAll says whether a format is for programs, which don't ask again for what is dear.
+func hasAll(format render.Format) bool { return format == render.CSV || format == render.JSON }
 
 func valuesOf(c *cli.Context, name string) []string {
 	if v, ok := c.Generic(name).(*values); ok {
