@@ -20,6 +20,7 @@ func TestDocumentedExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Setenv("PROCMON_CATALOG_DIR", "testdata/rules/first") // where a site has its rules
 	index, examples := reporttest.Small(t), 0
 	parts := strings.Split(string(doc), "```\n")
 	for i, part := range parts {
