@@ -20,6 +20,7 @@ type Source struct {
 	decoder *decoder
 	woken   *os.File    // the ring's descriptor, to wait for the programs' wake-ups
 	hurried atomic.Bool // Run is to hand on what there is now
+	asked   bool        // the next turn is to tell all losses, too
 
 	exited   []waiting                 // runs whose processes have exited, oldest first
 	unreaped map[captureRunId]struct{} // of those, the ones that are not over
@@ -112,6 +113,7 @@ func (s *Source) Run(ctx context.Context, emit func(*procmon.Event)) error {
 				return err
 			}
 		}
+		s.asked = s.asked || s.hurried.Load() || ctx.Err() != nil
 		if next, err = s.turn(emit); err != nil {
 			return err
 		}
@@ -127,7 +129,11 @@ func (s *Source) wait(ctx context.Context, d time.Duration, some uint64) (woken 
 	if err := s.woken.SetReadDeadline(time.Now().Add(d)); err != nil {
 		return false, fmt.Errorf("ring: %w", err)
 	}
-	if ctx.Err() != nil || s.hurried.Swap(false) { // its deadline may have been the one before
+	if s.hurried.Swap(false) { // its deadline may have been the one before
+		s.asked = true
+		return true, nil
+	}
+	if ctx.Err() != nil {
 		return true, nil
 	}
 	conn, err := s.woken.SyscallConn()
@@ -156,10 +162,13 @@ func (s *Source) Hurry() {
 // it wants to do so again when it is not woken.
 func (s *Source) turn(emit func(*procmon.Event)) (next time.Duration, err error) {
 	at := s.cfg.Clock.Now()
+	full := s.ring.waiting() > s.ring.size()/2 // it may have been more than there is room for
 	some := s.drain(at, emit)
 	s.notePlace()
-	// Nothing is lost where nothing comes: an idle node is not asked.
-	if (some || s.losses.due) && s.tellLosses(at, emit) {
+	// Nothing is lost where nothing comes: an idle node is not asked. Asking takes
+	// a dozen system calls.
+	s.losses.due = s.losses.due || some
+	if s.losses.due && (full || s.asked || at >= s.losses.since+procmon.BootNS(soon)) && s.tellLosses(at, emit) {
 		emit(&procmon.Event{Kind: procmon.EventUntold, Time: at})
 		if err := s.sweep(emit); err != nil {
 			return 0, err
@@ -169,6 +178,7 @@ func (s *Source) turn(emit func(*procmon.Event)) (next time.Duration, err error)
 		return 0, err
 	}
 	s.mark(at, emit)
+	s.asked = false
 	if some || s.losses.due || len(s.unreaped) > 0 {
 		return soon, nil
 	}
