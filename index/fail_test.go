@@ -16,7 +16,7 @@ import (
 // nothing of it may stay, neither in the file nor in the writer's memory, and
 // giving it again stores it once.
 func TestFailedBatch(t *testing.T) {
-	for _, table := range []string{"t_host", "t_user", "t_job", "t_job_host", "t_step", "t_app", "t_identity", "t_command", "t_run", "t_usage", "t_history", "t_charge", "t_live", "t_loss"} {
+	for _, table := range []string{"t_host", "t_user", "t_job", "t_job_host", "t_step", "t_app", "t_identity", "t_command", "t_run", "t_usage", "t_history", "t_total", "t_used", "t_charge", "t_live", "t_loss"} {
 		t.Run(table, func(t *testing.T) {
 			w := mustOpen(t, testOptions(t))
 			do := func(statement string) {
@@ -49,6 +49,36 @@ func TestFailedBatch(t *testing.T) {
 			}
 			agree(t, r)
 		})
+	}
+}
+
+// An importer leaves alone what the daemon has of runs that go on, also after a
+// transaction that failed: what it cannot read may be of a newer procmon.
+func TestImporterLeavesLive(t *testing.T) {
+	o := testOptions(t)
+	w := mustOpen(t, o)
+	do := func(statement string) {
+		t.Helper()
+		if _, err := w.conn.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do("INSERT INTO t_live (boot, key, body) VALUES ('boot', 'key', 'of a newer one')")
+	i, err := OpenImporter(t.Context(), o.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	do("CREATE TRIGGER no BEFORE INSERT ON t_run BEGIN SELECT RAISE(ABORT, 'not now'); END")
+	if _, err := i.Gather(t.Context(), []procmon.Record{whole(aRun())}); err == nil {
+		t.Fatal("no error")
+	}
+	do("DROP TRIGGER no")
+	if _, err := i.Gather(t.Context(), []procmon.Record{whole(aRun())}); err != nil {
+		t.Fatal(err)
+	}
+	if n := number(t, mustRead(t, w), "SELECT count(*) FROM t_live"); n != 1 {
+		t.Errorf("%d runs go on", n)
 	}
 }
 

@@ -156,7 +156,7 @@ func (t *txn) deleteUsage(before int64) (int64, error) {
 		return 0, err
 	}
 	if day == nil || *day >= before {
-		return t.change("DELETE FROM t_loss WHERE id IN (SELECT id FROM t_loss WHERE done < ? LIMIT ?)", before*microsADay, pruneStep)
+		return t.change("DELETE FROM t_loss WHERE id IN (SELECT id FROM t_loss WHERE done < ?1 OR done IS NULL AND ifnull(begin, 0) < ?1 LIMIT ?2)", before*microsADay, pruneStep)
 	}
 	if err := t.setMeta("usage_from", *day+1); err != nil {
 		return 0, err

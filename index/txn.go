@@ -49,6 +49,9 @@ func (w *Writer) attempt(work func(*txn) error) error {
 	if err := t.perform(work); err != nil {
 		// What the caches learned from this transaction never came to be.
 		w.cache = newCache()
+		if !w.keeps { // the runs that go on are another one's
+			w.cache.live = make(map[liveKey]liveState)
+		}
 		return explain(w.opts.Path, err)
 	}
 	return nil
