@@ -186,7 +186,7 @@ func (t *txn) identity(a *procmon.Application, script, exe string, day int64) (i
 		}
 		t.w.cache.idents.put(k, d)
 	}
-	return d.id, t.touch("UPDATE t_identity SET day = ? WHERE id = ?", d, day)
+	return d.id, t.touch("UPDATE t_identity SET day = max(day, ?) WHERE id = ?", d, day)
 }
 
 // identityKey is a hash that nobody can steer, much smaller than the texts: a cluster's users

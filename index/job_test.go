@@ -1,6 +1,8 @@
 package index
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -190,6 +192,19 @@ func TestUnknownClusterElsewhere(t *testing.T) {
 	want := []map[string]any{{"host": "n1", "cluster": "c1"}, {"host": "n2"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A job's number and cluster may be longer than what is kept of them, and are found again.
+func TestLongNamesOfJobs(t *testing.T) {
+	for _, long := range []string{strings.Repeat("\xff", maxText+1), strings.Repeat("x", maxText-3) + "😀", strings.Repeat("\x00", maxText)} {
+		w := mustOpen(t, testOptions(t))
+		for i := range 3 {
+			mustWrite(t, w, whole(with(func(r *procmon.Run) { other(r, i); r.Job.RawID, r.Job.Cluster, r.Job.Name = long, long, fmt.Sprint(i) })))
+		}
+		if n := number(t, mustRead(t, w), "SELECT count(*) FROM t_job WHERE id > 0"); n != 1 {
+			t.Errorf("%d jobs", n)
+		}
 	}
 }
 

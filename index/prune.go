@@ -201,6 +201,7 @@ func (w *Writer) pruneNames(ctx context.Context, day int64) error {
 			AND NOT EXISTS (SELECT 1 FROM t_job_host WHERE job = t_job.id AND ifnull(done, begin) / 86400000000 >= ?3)
 			AND NOT EXISTS (SELECT 1 FROM t_allocation WHERE job = t_job.id AND coalesce(done, begin, submit) / 86400000000 >= ?3)`},
 		{"t_identity", `DELETE FROM t_identity WHERE id > ?1 AND id <= ?2 AND day < ?3 - 7 -- usedDays
+			AND NOT EXISTS (SELECT 1 FROM t_used WHERE identity = t_identity.id)
 			AND id NOT IN (SELECT identity FROM t_run WHERE flags & 1 AND id < ?3 * 86400000000)`},
 		{"t_app", `DELETE FROM t_app WHERE id > ?1 AND id <= ?2 AND ?3
 			AND id NOT IN (SELECT app FROM t_identity) AND id NOT IN (SELECT app FROM t_history)`},

@@ -330,3 +330,41 @@ func TestPrunedAndBack(t *testing.T) {
 	}
 	agree(t, r)
 }
+
+// A program stays as long as usage has it: also when what is told last of it is
+// what ran long ago.
+func TestPruneKeepsProgramsInUse(t *testing.T) {
+	o := testOptions(t)
+	o.KeepRuns, o.KeepUsage = 20*24*time.Hour, 20*24*time.Hour
+	w := mustOpen(t, o)
+	long := with(func(r *procmon.Run) { r.Start, r.End = t0.AddDate(0, 0, -40), t0.AddDate(0, 0, -1) })
+	mustWrite(t, w, whole(long))
+	mustWrite(t, w, whole(with(func(r *procmon.Run) { other(r, 1); r.Start, r.End = t0.AddDate(0, 0, -30), t0.AddDate(0, 0, -30) })))
+	r := mustRead(t, w)
+	if day := number(t, r, "SELECT day FROM t_identity"); day != dayOf(long.End.UnixMicro()) {
+		t.Errorf("the day of last use went back to %d", day)
+	}
+	if err := w.Prune(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := number(t, r, "SELECT count(*) FROM usage"); n != 1 {
+		t.Errorf("%d rows of usage", n)
+	}
+}
+
+// Nor does it hang on the day of last use alone.
+func TestPruneLooksWhoUsesPrograms(t *testing.T) {
+	o := testOptions(t)
+	o.KeepRuns, o.KeepUsage = 20*24*time.Hour, 20*24*time.Hour
+	w := days(t, o, 30, 5)
+	if err := w.do(t.Context(), func(t *txn) error { return t.exec("UPDATE t_identity SET day = 1") }); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Prune(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := mustRead(t, w)
+	if n, m := number(t, r, "SELECT count(*) FROM t_usage"), number(t, r, "SELECT count(*) FROM usage"); n == 0 || n != m {
+		t.Errorf("of %d rows of usage %d have a program", n, m)
+	}
+}

@@ -14,7 +14,8 @@ const (
 )
 
 // clean makes s fit for a text column: valid UTF-8 (each invalid byte becomes
-// U+FFFD, as in the JSON lines), no NUL, at most maxText bytes.
+// U+FFFD, as in the JSON lines), no NUL, at most maxText bytes. What is clean stays
+// as it is: a key that is looked for is the one that was stored.
 func clean(s string) string {
 	if len(s) > maxText {
 		s = s[:maxText]
@@ -26,6 +27,9 @@ func clean(s string) string {
 	for _, r := range s {
 		if r == 0 {
 			r = utf8.RuneError
+		}
+		if b.Len()+utf8.RuneLen(r) > maxText {
+			break
 		}
 		b.WriteRune(r)
 	}

@@ -42,11 +42,16 @@ func TestClean(t *testing.T) {
 		{"control characters stay", "a\n\x1b[0m", "a\n\x1b[0m"},
 		{"NUL", "a\x00b", "a\uFFFDb"},
 		{"each invalid byte", "a\xff\xfeb", "a\uFFFD\uFFFDb"},
-		{"cut inside a character", strings.Repeat("x", maxText-1) + "ü", strings.Repeat("x", maxText-1) + "\uFFFD"},
+		{"cut inside a character", strings.Repeat("x", maxText-3) + "😀", strings.Repeat("x", maxText-3) + "\uFFFD"},
+		{"no room for what stands for a byte", strings.Repeat("x", maxText-1) + "ü", strings.Repeat("x", maxText-1)},
+		{"all invalid", strings.Repeat("\xff", maxText), strings.Repeat("\uFFFD", maxText/3)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if diff := cmp.Diff(tt.want, clean(tt.in)); diff != "" {
 				t.Error(diff)
+			}
+			if diff := cmp.Diff(tt.want, clean(clean(tt.in))); diff != "" {
+				t.Errorf("cleaned twice:\n%s", diff)
 			}
 		})
 	}
