@@ -120,11 +120,14 @@ func (f *fitting) sweep(ctx context.Context, drop idSet) error {
 	}
 	track(make(idSet)) // first: from here on, command tells what new runs use
 	defer track(nil)
-	var err error
+	last, err := f.w.lastText(ctx) // newer ones may be an Importer's, which does not tell what it uses
+	if err != nil {
+		return err
+	}
 	if f.runs, err = f.w.strip(ctx, drop); err != nil {
 		return err
 	}
-	return f.w.deleteTexts(ctx)
+	return f.w.deleteTexts(ctx, last)
 }
 
 // size is what the file's used pages take.

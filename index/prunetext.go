@@ -83,9 +83,18 @@ func (w *Writer) texts(ctx context.Context, gone func(id, bytes int64) bool) err
 	})
 }
 
-// deleteTexts deletes the texts that are not in use.
-func (w *Writer) deleteTexts(ctx context.Context) error {
-	return w.texts(ctx, func(id, _ int64) bool { return !w.used.has(id) })
+// deleteTexts deletes the texts up to one that are not in use.
+func (w *Writer) deleteTexts(ctx context.Context, last int64) error {
+	return w.texts(ctx, func(id, _ int64) bool { return id <= last && !w.used.has(id) })
+}
+
+// lastText is the newest text.
+func (w *Writer) lastText(ctx context.Context) (id int64, err error) {
+	err = w.do(ctx, func(t *txn) error {
+		_, err := t.get("SELECT max(id) FROM t_command", nil, &id) // row 0 is always there
+		return err
+	})
+	return id, err
 }
 
 // longTexts chooses the longest texts that take at least need bytes together,
