@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -53,4 +54,69 @@ func TestNumbersOfJobsAndUsers(t *testing.T) {
 			t.Errorf("from %s (-want +got):\n%s", table.Source, diff)
 		}
 	}
+}
+
+// Whatever names look like, and however it is asked, jobs and users are as many as
+// the views tell that have each of them.
+func TestNumbersAsFromOtherViews(t *testing.T) {
+	r := rand.New(rand.NewPCG(seed(t), 9))
+	odd := []string{"a,b", "\u65e5\u672c, \"x\"", "<script>", "\u2028", "3.10", "1e3", "GROMACS", "gromacs", "null", "\xff\xfe"}
+	var records []procmon.Record
+	for _, run := range randomRuns(r, 300) {
+		if run.Application.Name != "" && r.IntN(2) == 0 {
+			run.Application.Name, run.Application.Version = odd[r.IntN(len(odd))], odd[r.IntN(len(odd))]
+		}
+		if run.Job.RawID != "" {
+			run.Job.Restart, run.Job.Cluster = r.IntN(3), []string{"", "c1"}[r.IntN(2)]
+			if r.IntN(4) == 0 { // a claim
+				run.Job.Evidence = procmon.EvidenceEnviron
+				for f := range run.Job.By {
+					run.Job.By[f] = procmon.EvidenceEnviron
+				}
+			}
+		}
+		records = append(records, run.Record())
+	}
+	db := open(t, reporttest.Write(t, "n1", records...))
+	for range 100 {
+		q := randomQuestion(r, odd)
+		var got [2]any
+		for i := range got {
+			q.Who = i == 1 // then users are told by name
+			table, err := report.Summarize(t.Context(), db, q)
+			if err != nil {
+				t.Fatalf("%+v: %v", q, err)
+			}
+			if (table.Source == "totals") != (i == 0) {
+				t.Fatalf("%+v was answered from %s", q, table.Source)
+			}
+			table.Rows = append(table.Rows, table.Total)
+			got[i] = [][]any{column(t, &table.Grid, string(q.By[0])), column(t, &table.Grid, "jobs"), column(t, &table.Grid, "users"), column(t, &table.Grid, "runs"), {table.RowCount, table.LeftOut.Runs}}
+		}
+		if diff := cmp.Diff(got[1], got[0]); diff != "" {
+			t.Fatalf("%+v (-by name +from used):\n%s", q, diff)
+		}
+	}
+}
+
+// randomQuestion is one that totals and used can answer.
+func randomQuestion(r *rand.Rand, applications []string) report.Query {
+	dimensions := []report.Dimension{report.Application, report.Version, report.Kind, report.Day, report.Month}
+	r.Shuffle(len(dimensions), func(i, j int) { dimensions[i], dimensions[j] = dimensions[j], dimensions[i] })
+	midnight := reporttest.Now.Truncate(24 * time.Hour)
+	q := report.Query{By: dimensions[:1+r.IntN(3)], All: r.IntN(2) == 0, Limit: r.IntN(3) * 2, Now: reporttest.Now.Add(time.Second)}
+	q.Sort = []string{"", "jobs", "users", "-jobs", "runs"}[r.IntN(5)]
+	if r.IntN(2) == 0 {
+		q.Since = midnight.AddDate(0, 0, -r.IntN(4))
+		q.Compare = !slices.Contains(q.By, report.Day) && !slices.Contains(q.By, report.Month)
+	} else if r.IntN(2) == 0 {
+		q.Until = midnight.AddDate(0, 0, -r.IntN(3))
+	}
+	if r.IntN(2) == 0 {
+		q.Filters = []report.Filter{{By: report.Application, Values: []string{applications[r.IntN(len(applications))], "(unknown)"}[:1+r.IntN(2)]}}
+	}
+	if r.IntN(3) == 0 {
+		q.Filters = append(q.Filters, report.Filter{By: report.Day, Values: []string{midnight.AddDate(0, 0, -1).Format(time.DateOnly)}})
+	}
+	return q
 }
