@@ -83,7 +83,9 @@ LEFT JOIN t_command c ON c.id = r.command; -- it is there; so who asks for no te
 
 DROP VIEW IF EXISTS long_runs;
 CREATE VIEW long_runs AS
-SELECT id AS run_id
+SELECT
+  id AS run_id,
+  (SELECT uid FROM t_user WHERE id = user) AS uid
 FROM t_run
 WHERE elapsed / 1e6 > 3600 OR flags & 1; -- as t_run_long has it
 
