@@ -220,9 +220,9 @@ func scriptOf(script, job string) string {
 }
 
 // command finds or makes the row of a command line, 0 for none. A text that was
-// not used for long is stored again: to find it would take an index that is
-// written at random places, which costs more CPU time than all else of a run, and
-// more room.
+// not used for long is stored again: an index to find it by would be written at a
+// random place for each new text, a third of all pages that a batch writes, and
+// take more room than the texts that are there twice (docs/index.md, "Texts").
 func (t *txn) command(line []byte, day int64) (int64, error) {
 	if len(line) == 0 {
 		return 0, nil
